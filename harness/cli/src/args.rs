@@ -1,0 +1,206 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0    all as expected
+  1    a deviation, or an expectation that is fixed or stale
+  2    usage or configuration: the message names the place and the mend
+  3    something is inconclusive: it was asked for and could not be found out
+  4    the plan is empty: the filters select nothing
+  130  interrupted (SIGINT), 143 terminated (SIGTERM)
+When several hold: 2, 1, 3, 0.";
+
+/// Which clients can connect to an SMB server, is what they exchange really signed, and does the server notice when
+/// it is not?
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, after_help = EXIT_STATUS, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Judge(JudgeArgs),
+    Report(ReportArgs),
+    List(ListArgs),
+}
+
+/// Bring servers up, drive them, judge what was recorded, and write the report.
+///
+/// With no arguments: every scenario on the server built into this program and, where a Docker engine answers, on Samba
+/// in containers. The run folder holds plan.json, evidence/ (one pcapng per case, which Wireshark opens, and its
+/// sidecar with the session key), results.jsonl, results.json, report.html and junit.xml.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign run                                        the main job
+  countersign run smb2-policy --target samba-4.22        one scenario on one server
+  countersign run --case 'smb2-policy/algorithm=aes-128-gmac,client=required,dialect=3.1.1,server.signing=required@samba-4.22'
+  countersign run --shard 1/4 --out shard-1              the first quarter of the plan")]
+pub(crate) struct RunArgs {
+    /// The scenarios to run; all where none is named. `countersign list scenarios` shows them
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+
+    /// A server to run them on, by its id; repeat for several. `countersign list targets` shows them
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+
+    /// A client to drive, by its id; repeat for several. `countersign list clients` shows them
+    #[arg(long, value_name = "CLIENT")]
+    pub(crate) client: Vec<String>,
+
+    /// One case by its id, as results and reports give it; repeat for several
+    #[arg(long, value_name = "ID")]
+    pub(crate) case: Vec<String>,
+
+    /// Read the scenarios from this directory instead of those built in
+    #[arg(long = "scenarios", value_name = "DIR")]
+    pub(crate) scenarios_dir: Option<PathBuf>,
+
+    /// The run folder to create [default: countersign-runs/ and the run's id]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// How many cases run at the same time
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
+
+    /// Run only the K-th of N equal parts of the plan
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub(crate) shard: Option<(usize, usize)>,
+
+    /// From which level on an unexpected finding fails the run
+    #[arg(long, value_enum, default_value_t = FailOn::Should)]
+    pub(crate) fail_on: FailOn,
+
+    /// The seed of file names and client GUIDs, to repeat a run exactly [default: random]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// How long to wait for one answer, in seconds, before its case is inconclusive
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(crate) timeout: u16,
+}
+
+/// Grade stored evidence again, with today's rules.
+///
+/// Every signature is computed anew from the recorded bytes and the session key; nothing else that was thought when it
+/// was recorded counts. results.json, report.html and junit.xml of the run are replaced.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// A run folder, or the pcapng of one case with its sidecar beside it
+    #[arg(value_name = "RUN|FILE.pcapng")]
+    pub(crate) run: PathBuf,
+
+    /// From which level on an unexpected finding fails
+    #[arg(long, value_enum, default_value_t = FailOn::Should)]
+    pub(crate) fail_on: FailOn,
+}
+
+/// Render a run again from its journal; also one that was killed.
+///
+/// Cases the journal does not have are inconclusive. results.json, report.html and junit.xml are replaced.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// A run folder
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Also write the HTML report here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Also write the JUnit report here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// From which level on an unexpected finding fails
+    #[arg(long, value_enum, default_value_t = FailOn::Should)]
+    pub(crate) fail_on: FailOn,
+}
+
+/// Show what there is.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// What to list
+    #[arg(value_enum)]
+    pub(crate) what: Listed,
+
+    /// As JSON, one document
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Read the scenarios from this directory instead of those built in
+    #[arg(long = "scenarios", value_name = "DIR")]
+    pub(crate) scenarios_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Listed {
+    /// What can be done
+    Scenarios,
+    /// The servers it can be done on
+    Targets,
+    /// The clients it can be done with
+    Clients,
+    /// The rules evidence is judged by
+    Rules,
+    /// Every case of the catalogue
+    Cases,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum FailOn {
+    /// What the specification says MUST
+    Must,
+    /// And what it says SHOULD
+    Should,
+    /// Any finding
+    Any,
+}
+
+impl From<FailOn> for model::results::FailOn {
+    fn from(level: FailOn) -> Self {
+        match level {
+            FailOn::Must => Self::Must,
+            FailOn::Should => Self::Should,
+            FailOn::Any => Self::Any,
+        }
+    }
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let mend = || format!("`{text}` is not K/N with 1 <= K <= N, such as 1/4");
+    let (k, n) = text.split_once('/').ok_or_else(mend)?;
+    let (k, n): (usize, usize) = (k.parse().map_err(|_| mend())?, n.parse().map_err(|_| mend())?);
+    if (1..=n).contains(&k) { Ok((k, n)) } else { Err(mend()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use rstest::rstest;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case("1/4", Some((1, 4)))]
+    #[case("4/4", Some((4, 4)))]
+    #[case("0/4", None)]
+    #[case("5/4", None)]
+    #[case("1", None)]
+    #[case("a/b", None)]
+    fn shards(#[case] text: &str, #[case] parsed: Option<(usize, usize)>) {
+        assert_eq!(shard(text).ok(), parsed);
+    }
+}

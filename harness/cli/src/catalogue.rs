@@ -1,0 +1,116 @@
+//! The catalogue: scenarios and targets, from inside the binary or from a directory.
+
+use crate::exit::Failure;
+use include_dir::{Dir, include_dir};
+use lab::TargetFiles;
+use model::{Scenario, Target};
+use std::fs;
+use std::path::Path;
+
+static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
+static SERVERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../containers/servers");
+
+/// A target with the files of its folder.
+pub(crate) struct KnownTarget {
+    pub(crate) target: Target,
+    pub(crate) files: TargetFiles,
+}
+
+/// Everything a run can choose from.
+pub(crate) struct Catalogue {
+    pub(crate) scenarios: Vec<Scenario>,
+    pub(crate) targets: Vec<KnownTarget>,
+}
+
+impl Catalogue {
+    /// Reads the catalogue; scenarios from `directory` where one is given.
+    pub(crate) fn load(directory: Option<&Path>) -> Result<Self, Failure> {
+        let scenarios = match directory {
+            Some(directory) => scenarios_in(directory)?,
+            None => built_in_scenarios()?,
+        };
+        Ok(Self { scenarios, targets: built_in_targets()? })
+    }
+
+    /// The bare targets.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        self.targets.iter().map(|known| known.target.clone()).collect()
+    }
+}
+
+fn parse(name: &str, file: &str, text: &[u8]) -> Result<Scenario, Failure> {
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Failure::usage(format!("scenario {file}: it is not UTF-8 text")))?;
+    Scenario::parse(name, file, text).map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn built_in_scenarios() -> Result<Vec<Scenario>, Failure> {
+    let mut all = SCENARIOS
+        .files()
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
+        .map(|file| {
+            let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
+            parse(&name, &file.path().to_string_lossy(), file.contents())
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(all)
+}
+
+fn scenarios_in(directory: &Path) -> Result<Vec<Scenario>, Failure> {
+    let shown = directory.display();
+    let entries = fs::read_dir(directory)
+        .map_err(|e| Failure::usage(format!("--scenarios {shown}: {e}: give a directory with *.toml files")))?;
+    let mut paths: Vec<_> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    paths.sort();
+    if paths.is_empty() {
+        return Err(Failure::usage(format!("--scenarios {shown}: there is no *.toml file in it")));
+    }
+    paths
+        .iter()
+        .map(|path| {
+            let file = path.display().to_string();
+            let text = fs::read(path).map_err(|e| Failure::usage(format!("scenario {file}: {e}")))?;
+            parse(&path.file_stem().unwrap_or_default().to_string_lossy(), &file, &text)
+        })
+        .collect()
+}
+
+fn built_in_targets() -> Result<Vec<KnownTarget>, Failure> {
+    let mut all = Vec::new();
+    for folder in SERVERS.dirs() {
+        let id = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = |name: &str| {
+            folder
+                .get_file(folder.path().join(name))
+                .and_then(|file| file.contents_utf8())
+                .map(str::to_owned)
+        };
+        let Some(description) = text("target.toml") else {
+            return Err(Failure::usage(format!("target {id}: its folder has no target.toml")));
+        };
+        let expectations = text("expectations.toml").unwrap_or_default();
+        let target = Target::parse(&id, &description, &expectations)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        all.push(KnownTarget { target, files: TargetFiles::included(folder) });
+    }
+    all.sort_by(|a, b| a.target.id.cmp(&b.target.id));
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_built_in_parses() {
+        let catalogue = Catalogue::load(None).unwrap();
+        for name in ["smb2-policy", "smb2-guest", "smb2-anonymous", "smb2-algorithms"] {
+            assert!(catalogue.scenarios.iter().any(|scenario| scenario.id == name), "{name}");
+        }
+        assert!(catalogue.targets.iter().any(|known| known.target.default));
+    }
+}

@@ -1,0 +1,117 @@
+//! `judge` and `report`: what can be done with a run after it ended.
+
+use crate::args::{JudgeArgs, ReportArgs};
+use crate::exit::{Exit, Failure};
+use crate::files::{Journalled, RunFolder, html, junit};
+use evidence::Evidence;
+use model::results::JournalLine;
+use model::{CaseResult, PlannedCase, Results, Verdict};
+use std::fs;
+use std::path::Path;
+
+/// Grades the evidence of one case and makes its result. `millis` is how long it took to record.
+pub(crate) fn graded(case: &PlannedCase, run: &Path, relative: &str, millis: u64) -> CaseResult {
+    let base = CaseResult { millis, ..CaseResult::inconclusive(case, "") };
+    let evidence = match Evidence::read(&run.join(relative)) {
+        Ok(evidence) => evidence,
+        Err(error) => return CaseResult { why: Some(format!("failed to read the evidence: {error}")), ..base },
+    };
+    if evidence.sidecar.case != *case {
+        let why = format!("the sidecar of {relative} belongs to another case or another plan than plan.json");
+        return CaseResult { why: Some(why), evidence: Some(relative.to_owned()), ..base };
+    }
+    let judged = judge::judge(&evidence);
+    CaseResult {
+        verdict: judged.verdict,
+        why: judged.why,
+        outcome: judged.outcome,
+        checks: judged.checks,
+        findings: judged.findings,
+        evidence: Some(relative.to_owned()),
+        ..base
+    }
+}
+
+/// `countersign judge`.
+pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
+    if args.run.is_file() {
+        return judge_file(&args.run);
+    }
+    let (folder, plan) = RunFolder::open(&args.run)?;
+    let Journalled { targets, cases: recorded } = folder.read_journal()?;
+    let cases = plan
+        .selected()
+        .map(|case| {
+            let before = recorded.iter().rfind(|result| result.id == case.id);
+            let millis = before.map_or(0, |result| result.millis);
+            let relative = RunFolder::evidence_of(&case.id);
+            match (before, &case.unsupported) {
+                (_, Some(why)) => CaseResult::unsupported(case, why),
+                (before, None) if folder.path().join(&relative).exists() => {
+                    // Evidence counts even where a kill kept its case out of the journal.
+                    let _ = before;
+                    graded(case, folder.path(), &relative, millis)
+                }
+                (Some(before), None) if before.evidence.is_none() => {
+                    CaseResult::inconclusive(case, before.why.clone().unwrap_or_default())
+                }
+                (Some(_), None) => CaseResult::inconclusive(case, format!("the evidence is gone: {relative}")),
+                (None, None) => CaseResult::inconclusive(case, "the run ended before this case did"),
+            }
+        })
+        .collect();
+    let results = Results::assemble(&plan, targets, cases);
+    finish(&folder, &results)?;
+    Ok(Exit::of(&results, args.fail_on.into()))
+}
+
+/// Grades the pcapng of one case, and says what came out as JSON.
+fn judge_file(path: &Path) -> Result<Exit, Failure> {
+    let evidence = Evidence::read(path)
+        .map_err(|e| Failure::usage(format!("{e}: a capture made elsewhere, without a sidecar, cannot be judged yet")))?;
+    let case = evidence.sidecar.case.clone();
+    let judged = judge::judge(&evidence);
+    let exit = match judged.verdict {
+        Verdict::Conforms | Verdict::Unsupported => Exit::Expected,
+        Verdict::Deviates => Exit::Deviation,
+        Verdict::Inconclusive => Exit::Inconclusive,
+    };
+    let result = CaseResult {
+        verdict: judged.verdict,
+        why: judged.why,
+        outcome: judged.outcome,
+        checks: judged.checks,
+        findings: judged.findings,
+        ..CaseResult::inconclusive(&case, "")
+    };
+    let text = serde_json::to_string_pretty(&result).map_err(|e| Failure::environment(e.to_string()))?;
+    anstream::println!("{text}");
+    Ok(exit)
+}
+
+/// `countersign report`.
+pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let (folder, plan) = RunFolder::open(&args.run)?;
+    let Journalled { targets, cases } = folder.read_journal()?;
+    let results = Results::assemble(&plan, targets, cases);
+    finish(&folder, &results)?;
+    for (path, text) in [(&args.html, html(&results)?), (&args.junit, junit(&results)?)] {
+        if let Some(path) = path {
+            fs::write(path, text).map_err(|e| Failure::environment(format!("{}: {e}", path.display())))?;
+        }
+    }
+    Ok(Exit::of(&results, args.fail_on.into()))
+}
+
+/// Writes the run's files and shows its summary.
+pub(crate) fn finish(folder: &RunFolder, results: &Results) -> Result<(), Failure> {
+    folder.write_results(results)?;
+    anstream::print!("{}", reports::terminal::summary(results));
+    anstream::println!("report: {}", folder.path().join("report.html").display());
+    Ok(())
+}
+
+/// The journal line of a case.
+pub(crate) fn line(result: CaseResult) -> JournalLine {
+    JournalLine::Case(Box::new(result))
+}

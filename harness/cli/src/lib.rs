@@ -1,0 +1,50 @@
+//! countersign: an interoperability test harness for SMB signing on servers nobody here wrote.
+//!
+//! This crate is the command line: it reads the catalogue, plans, brings targets up through `lab`, drives them with
+//! `probe`, has `judge` grade what was recorded, and renders through `reports`.
+
+mod args;
+mod catalogue;
+mod exit;
+mod files;
+mod judging;
+mod listing;
+mod names;
+mod progress;
+mod run;
+mod select;
+mod servers;
+
+use args::{Cli, Command};
+use clap::Parser;
+use exit::Exit;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the command with these arguments, the program's name first, and says how it ended.
+#[must_use]
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let status = if error.use_stderr() { Exit::Usage } else { Exit::Expected };
+            // Nothing is left to be done where even this cannot be printed.
+            let _ = error.print();
+            return status.into();
+        }
+    };
+    let command: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args, &command.join(" ")),
+        Command::Judge(args) => judging::judge(&args),
+        Command::Report(args) => judging::report(&args),
+        Command::List(args) => listing::list(&args),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            anstream::eprintln!("countersign: {}", failure.message);
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `countersign list`.
+
+use crate::args::{ListArgs, Listed};
+use crate::catalogue::Catalogue;
+use crate::exit::{Exit, Failure};
+use model::plan::{PROBE, expand};
+use model::target::TargetKind;
+use serde_json::{Value, json};
+
+/// Lists one kind of thing, for a person or as JSON.
+pub(crate) fn list(args: &ListArgs) -> Result<Exit, Failure> {
+    let catalogue = Catalogue::load(args.scenarios_dir.as_deref())?;
+    let rows = match args.what {
+        Listed::Scenarios => scenarios(&catalogue),
+        Listed::Targets => targets(&catalogue),
+        Listed::Clients => vec![(
+            PROBE.to_owned(),
+            "the wire-level client of this program: every dialect and every signing algorithm".to_owned(),
+            json!({ "id": PROBE }),
+        )],
+        Listed::Rules => judge::rules()
+            .map(|rule| {
+                let about = format!("{} [{}; {}]", rule.title, rule.level, rule.cites.join(", "));
+                let value = json!({ "id": rule.id, "title": rule.title, "level": rule.level, "cites": rule.cites });
+                (rule.id.to_owned(), about, value)
+            })
+            .collect(),
+        Listed::Cases => cases(&catalogue),
+    };
+    if args.json {
+        let values: Vec<Value> = rows.into_iter().map(|(_, _, value)| value).collect();
+        let text = serde_json::to_string_pretty(&values).map_err(|e| Failure::environment(e.to_string()))?;
+        anstream::println!("{text}");
+        return Ok(Exit::Expected);
+    }
+    let width = rows.iter().map(|(id, ..)| id.len()).max().unwrap_or(0);
+    for (id, about, _) in rows {
+        if about.is_empty() {
+            anstream::println!("{id}");
+        } else {
+            anstream::println!("{id:width$}  {about}");
+        }
+    }
+    Ok(Exit::Expected)
+}
+
+type Row = (String, String, Value);
+
+fn scenarios(catalogue: &Catalogue) -> Vec<Row> {
+    catalogue
+        .scenarios
+        .iter()
+        .map(|scenario| {
+            let value = json!({ "id": scenario.id, "title": scenario.title, "cites": scenario.cites });
+            (scenario.id.clone(), scenario.title.clone(), value)
+        })
+        .collect()
+}
+
+fn targets(catalogue: &Catalogue) -> Vec<Row> {
+    catalogue
+        .targets
+        .iter()
+        .map(|known| {
+            let target = &known.target;
+            let kind = match target.kind {
+                TargetKind::Embedded => "embedded",
+                TargetKind::Container => "container",
+            };
+            let declared: Vec<&str> = target.unsupported.iter().map(|u| u.why.as_str()).collect();
+            let value = json!({
+                "id": target.id, "title": target.title, "kind": kind, "default": target.default,
+                "unsupported": declared, "expectations": target.expectations,
+            });
+            (target.id.clone(), format!("{} [{kind}]", target.title), value)
+        })
+        .collect()
+}
+
+fn cases(catalogue: &Catalogue) -> Vec<Row> {
+    expand(&catalogue.scenarios, &catalogue.targets())
+        .into_iter()
+        .map(|case| {
+            let value = json!({
+                "id": case.id, "scenario": case.scenario, "target": case.target, "axes": case.axes,
+                "predicted": case.predicted(), "unsupported": case.unsupported,
+            });
+            (case.id.to_string(), String::new(), value)
+        })
+        .collect()
+}

@@ -1,0 +1,147 @@
+//! `run`: plan, bring targets up, probe, judge, report.
+
+use crate::args::RunArgs;
+use crate::catalogue::{Catalogue, KnownTarget};
+use crate::exit::{Exit, Failure};
+use crate::files::{Journal, RunFolder};
+use crate::judging;
+use crate::progress::Progress;
+use crate::select::{self, Selection};
+use crate::servers;
+use lab::{Lab, LabOptions};
+use model::Results;
+use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
+use probe::Limits;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc};
+
+/// What every part of a run needs.
+pub(crate) struct Context {
+    pub(crate) lab: Lab,
+    pub(crate) folder: RunFolder,
+    pub(crate) limits: Limits,
+    pub(crate) seed: u64,
+    pub(crate) slots: Semaphore,
+    pub(crate) progress: Progress,
+    pub(crate) ended: mpsc::UnboundedSender<JournalLine>,
+}
+
+/// `countersign run`.
+pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
+    let catalogue = Catalogue::load(args.scenarios_dir.as_deref())?;
+    select::check_names(args, &catalogue)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::environment(format!("failed to start: {e}")))?
+        .block_on(drive(args, &catalogue, command))
+}
+
+async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
+    // From here on a signal ends the run in order: containers go, and what ended is in the report.
+    let failed = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+
+    let info = run_info(args, command)?;
+    let lab = Lab::new(LabOptions { run_id: info.id.clone() }).await;
+    let Selection { plan, omitted } = select::select(args, catalogue, lab.engine(), info)?;
+    let path = args.out.clone().unwrap_or_else(|| PathBuf::from("countersign-runs").join(&plan.run.id));
+    let folder = RunFolder::create(&path)?;
+    folder.write_plan(&plan)?;
+    let mut journal = folder.journal()?;
+    let mut lines = Vec::new();
+    for (target, why) in omitted {
+        anstream::eprintln!("countersign: {} is left out: {why}", target.id);
+        let left_out = TargetResult {
+            id: target.id,
+            title: target.title,
+            state: TargetState::Omitted,
+            why: Some(why),
+            version: None,
+            image: None,
+        };
+        record(&mut journal, &mut lines, JournalLine::Target(left_out))?;
+    }
+
+    let (ended, mut endings) = mpsc::unbounded_channel();
+    let selected: Vec<_> = plan.selected().cloned().collect();
+    let context = Arc::new(Context {
+        lab,
+        folder: folder.clone(),
+        limits: Limits { answer: Duration::from_secs(args.timeout.into()), ..Limits::default() },
+        seed: plan.run.seed,
+        slots: Semaphore::new(args.jobs.into()),
+        progress: Progress::new(selected.len() as u64),
+        ended,
+    });
+    let wanted: Vec<&KnownTarget> = catalogue
+        .targets
+        .iter()
+        .filter(|known| plan.targets.iter().any(|target| target.id == known.target.id))
+        .collect();
+    let work = servers::all(&context, &wanted, &selected);
+    tokio::pin!(work);
+    let (mut stopped, mut failure, mut working) = (None, None, true);
+    while working && stopped.is_none() && failure.is_none() {
+        tokio::select! {
+            // Endings first: what is known goes to disk before anything else happens.
+            biased;
+            Some(line) = endings.recv() => failure = record(&mut journal, &mut lines, line).err(),
+            exit = signalled(&mut interrupt, &mut terminate) => stopped = Some(exit),
+            () = &mut work => working = false,
+        }
+    }
+    while let Ok(line) = endings.try_recv() {
+        if let Err(error) = record(&mut journal, &mut lines, line) {
+            failure.get_or_insert(error);
+        }
+    }
+    context.progress.finish();
+    context.lab.down().await;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+
+    let (mut targets, mut cases) = (Vec::new(), Vec::new());
+    for line in lines {
+        match line {
+            JournalLine::Target(target) => targets.push(target),
+            JournalLine::Case(case) => cases.push(*case),
+        }
+    }
+    let results = Results::assemble(&plan, targets, cases);
+    judging::finish(&folder, &results)?;
+    Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
+}
+
+fn record(journal: &mut Journal, lines: &mut Vec<JournalLine>, line: JournalLine) -> Result<(), Failure> {
+    journal.append(&line)?;
+    lines.push(line);
+    Ok(())
+}
+
+async fn signalled(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
+    tokio::select! {
+        _ = interrupt.recv() => Exit::Interrupted,
+        _ = terminate.recv() => Exit::Terminated,
+    }
+}
+
+fn run_info(args: &RunArgs, command: &str) -> Result<RunInfo, Failure> {
+    let mut random = [0; 12];
+    getrandom::fill(&mut random)
+        .map_err(|e| Failure::environment(format!("failed to get random numbers: {e}")))?;
+    let [a, b, c, d, seed @ ..] = random;
+    let now = jiff::Timestamp::now();
+    Ok(RunInfo {
+        id: format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}", now.strftime("%Y%m%dT%H%M%SZ")),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        seed: args.seed.unwrap_or_else(|| u64::from_le_bytes(seed)),
+        command: command.to_owned(),
+    })
+}

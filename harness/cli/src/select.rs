@@ -1,0 +1,102 @@
+//! From the catalogue and the filters to the plan.
+
+use crate::args::RunArgs;
+use crate::catalogue::{Catalogue, KnownTarget};
+use crate::exit::Failure;
+use crate::names;
+use model::plan::{PROBE, PlannedTarget, expand, plan_expectations};
+use model::results::{RunInfo, SCHEMA};
+use model::target::TargetKind;
+use model::{CaseId, Plan, PlannedCase, Target};
+
+/// What was decided before anything runs.
+pub(crate) struct Selection {
+    pub(crate) plan: Plan,
+    /// Targets that were left out because nobody asked for them by name and they cannot be had, with why.
+    pub(crate) omitted: Vec<(PlannedTarget, String)>,
+}
+
+/// Fails where a scenario, target or client that was named does not exist.
+pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), Failure> {
+    names::check("scenario", &args.scenarios, catalogue.scenarios.iter().map(|s| s.id.as_str()))?;
+    names::check("target", &args.target, catalogue.targets.iter().map(|t| t.target.id.as_str()))?;
+    names::check("client", &args.client, [PROBE].into_iter())
+}
+
+/// Plans a run. `engine` says why there is no Docker engine, where there is none.
+pub(crate) fn select(
+    args: &RunArgs,
+    catalogue: &Catalogue,
+    engine: Result<(), String>,
+    run: RunInfo,
+) -> Result<Selection, Failure> {
+    let everything = expand(&catalogue.scenarios, &catalogue.targets());
+    let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) = targets(args, catalogue, engine);
+    let cases: Vec<PlannedCase> = everything
+        .iter()
+        .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
+        .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
+        .filter(|case| args.case.is_empty() || args.case.iter().any(|id| id == case.id.as_str()))
+        .cloned()
+        .collect();
+    if let Some(id) = args.case.iter().find(|id| !everything.iter().any(|case| case.id.as_str() == *id)) {
+        let near = names::nearest(id, everything.iter().map(|case| case.id.as_str()));
+        let near = near.map(|near| format!("; the nearest is\n  {near}")).unwrap_or_default();
+        return Err(Failure::empty(format!("there is no case `{id}`{near}\n`countersign list cases` shows all")));
+    }
+    if cases.is_empty() {
+        return Err(Failure::empty("the filters select no case: `countersign list cases` shows all there are"));
+    }
+    let shard: Vec<CaseId> = match args.shard {
+        None => cases.iter().map(|case| case.id.clone()).collect(),
+        // Every N-th case, not a block: cases of one server stay spread over all shards.
+        Some((k, n)) => cases.iter().skip(k - 1).step_by(n).map(|case| case.id.clone()).collect(),
+    };
+    if shard.is_empty() {
+        return Err(Failure::empty(format!("this shard of {} cases is empty: use fewer shards", cases.len())));
+    }
+    let planned: Vec<&Target> = wanted
+        .iter()
+        .map(|known| &known.target)
+        .filter(|target| cases.iter().any(|case| case.target == target.id))
+        .collect();
+    let plan = Plan {
+        schema: SCHEMA,
+        run,
+        targets: planned.iter().map(|target| planned_target(target)).collect(),
+        expectations: planned.iter().flat_map(|target| plan_expectations(target, &everything)).collect(),
+        cases,
+        shard,
+    };
+    Ok(Selection { plan, omitted })
+}
+
+fn planned_target(target: &Target) -> PlannedTarget {
+    PlannedTarget { id: target.id.clone(), title: target.title.clone() }
+}
+
+/// The targets of the run, and those left out.
+fn targets<'c>(
+    args: &RunArgs,
+    catalogue: &'c Catalogue,
+    engine: Result<(), String>,
+) -> (Vec<&'c KnownTarget>, Vec<(PlannedTarget, String)>) {
+    let named = |target: &Target| {
+        let suffix = format!("@{}", target.id);
+        args.target.contains(&target.id) || args.case.iter().any(|case| case.ends_with(&suffix))
+    };
+    let any_named = !args.target.is_empty() || !args.case.is_empty();
+    let (mut wanted, mut omitted) = (Vec::new(), Vec::new());
+    for known in &catalogue.targets {
+        let target = &known.target;
+        if named(target) {
+            wanted.push(known);
+        } else if !any_named && target.default {
+            match (&engine, target.kind) {
+                (Err(why), TargetKind::Container) => omitted.push((planned_target(target), why.clone())),
+                _ => wanted.push(known),
+            }
+        }
+    }
+    (wanted, omitted)
+}

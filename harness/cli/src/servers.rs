@@ -1,0 +1,192 @@
+//! The work of a run: each target prepared once, one server per effective policy, its cases on it.
+
+use crate::catalogue::KnownTarget;
+use crate::files::RunFolder;
+use crate::judging::{graded, line};
+use crate::run::Context;
+use evidence::Sidecar;
+use futures_util::future::join_all;
+use lab::{Effective, LabError, Prepared, Server};
+use model::results::{JournalLine, TargetResult, TargetState};
+use model::{CaseResult, PlannedCase, Target};
+use probe::Endpoint;
+use smb::ntlm::Password;
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs every case on its target, all targets at the same time. Every case ends with a line to `context.ended`.
+pub(crate) async fn all(context: &Arc<Context>, targets: &[&KnownTarget], cases: &[PlannedCase]) {
+    join_all(targets.iter().map(|known| {
+        let own: Vec<PlannedCase> =
+            cases.iter().filter(|case| case.target == known.target.id).cloned().collect();
+        target(context, known, own)
+    }))
+    .await;
+}
+
+async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedCase>) {
+    let target = &known.target;
+    let (unsupported, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.unsupported.is_some());
+    for case in unsupported {
+        let why = case.unsupported.clone().unwrap_or_default();
+        end(context, CaseResult::unsupported(&case, &why));
+    }
+    if cases.is_empty() {
+        report_target(context, target, TargetState::Ready, None, None);
+        return;
+    }
+    let task = Arc::new(context.progress.task(&target.id));
+    let say = {
+        let task = Arc::clone(&task);
+        move |text: &str| task.say(text)
+    };
+    let prepared = context.lab.prepare(target, &known.files, &say).await;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            give_up(context, target, &cases, "prepare", &error);
+            return;
+        }
+    };
+    let mut groups: BTreeMap<Effective, Vec<PlannedCase>> = BTreeMap::new();
+    for case in cases {
+        match context.lab.effective(target, &known.files, &case.server) {
+            Ok(effective) => groups.entry(effective).or_default().push(case),
+            Err(error) => {
+                end(context, CaseResult::inconclusive(&case, format!("failed to {error}")));
+            }
+        }
+    }
+    task.say("starting servers");
+    let ends = join_all(groups.into_iter().zip(1_usize..).map(|((effective, cases), number)| {
+        let prepared = &prepared;
+        async move { server(context, target, prepared, &effective, cases, number).await }
+    }))
+    .await;
+    drop((say, task));
+    let (ready, failed): (Vec<_>, Vec<_>) = ends.into_iter().partition(Result::is_ok);
+    match (ready.into_iter().find_map(Result::ok), failed.into_iter().find_map(Result::err)) {
+        (_, Some(why)) => report_target(context, target, TargetState::Failed, Some(why), None),
+        (about, None) => report_target(context, target, TargetState::Ready, None, about),
+    }
+}
+
+/// What a server says it is: its version and its image.
+type About = (Option<String>, Option<String>);
+
+/// Starts one server and runs the cases of its policy on it. Says what the server is, or why it did not start.
+async fn server(
+    context: &Arc<Context>,
+    target: &Target,
+    prepared: &Prepared,
+    effective: &Effective,
+    cases: Vec<PlannedCase>,
+    number: usize,
+) -> Result<About, String> {
+    let log = format!("evidence/logs/{}-{number}.log", target.id);
+    let server = match context.lab.start(prepared, effective).await {
+        Ok(server) => server,
+        Err(error) => {
+            give_up(context, target, &cases, &format!("start-{number}"), &error);
+            return Err(format!("failed to {error}"));
+        }
+    };
+    let endpoint = Arc::new(endpoint(target, &server));
+    join_all(cases.into_iter().map(|case| {
+        let (context, endpoint, log) = (Arc::clone(context), Arc::clone(&endpoint), log.clone());
+        async move {
+            let fallback = case.clone();
+            let task = tokio::spawn({
+                let context = Arc::clone(&context);
+                async move { run_case(&context, &case, &endpoint, log).await }
+            });
+            // A panic in one case is a fault of the harness, and takes no other case with it.
+            let result = task.await.unwrap_or_else(|error| {
+                CaseResult::inconclusive(&fallback, format!("the harness failed in this case: {error}"))
+            });
+            end(&context, result);
+        }
+    }))
+    .await;
+    write_log(context, &log, &server.logs().await);
+    let about = (server.version.clone(), server.image.clone());
+    server.stop().await;
+    Ok(about)
+}
+
+fn endpoint(target: &Target, server: &Server) -> Endpoint {
+    Endpoint {
+        address: server.address,
+        user: server.account.user.clone(),
+        domain: server.account.domain.clone(),
+        password: Password::new(server.account.password.expose()),
+        shares: target.shares.clone(),
+    }
+}
+
+/// Probes, writes the evidence, and judges what is on disk.
+async fn run_case(context: &Context, case: &PlannedCase, endpoint: &Endpoint, log: String) -> CaseResult {
+    let Ok(_slot) = context.slots.acquire().await else {
+        return CaseResult::inconclusive(case, "the run is ending");
+    };
+    let started = Instant::now();
+    let recording = probe::run(case, endpoint, context.limits, context.seed).await;
+    let mut sidecar = Sidecar::new(case.clone(), endpoint.address.to_string());
+    sidecar.session_keys = recording.session_keys;
+    sidecar.steps = recording.steps;
+    sidecar.problem = recording.problem;
+    sidecar.server_log = Some(log);
+    let relative = RunFolder::evidence_of(&case.id);
+    if let Err(error) = recording.recorder.write(&context.folder.path().join(&relative), &sidecar) {
+        return CaseResult::inconclusive(case, format!("failed to write the evidence: {error}"));
+    }
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    graded(case, context.folder.path(), &relative, millis)
+}
+
+fn end(context: &Context, result: CaseResult) {
+    context.progress.case_ended();
+    // The receiver is gone only when the run is over.
+    let _ = context.ended.send(line(result));
+}
+
+/// Ends all cases of something that could not be brought up; the log of what failed goes beside the evidence.
+fn give_up(context: &Context, target: &Target, cases: &[PlannedCase], what: &str, error: &LabError) {
+    let mut why = format!("failed to {error}");
+    if let Some(text) = error.log() {
+        let log = format!("evidence/logs/{}-{what}.log", target.id);
+        write_log(context, &log, text);
+        why = format!("{why}; the whole log is {log}");
+    }
+    report_target(context, target, TargetState::Failed, Some(why.clone()), None);
+    for case in cases {
+        end(context, CaseResult::inconclusive(case, why.clone()));
+    }
+}
+
+fn report_target(
+    context: &Context,
+    target: &Target,
+    state: TargetState,
+    why: Option<String>,
+    about: Option<About>,
+) {
+    let (version, image) = about.unwrap_or_default();
+    let result =
+        TargetResult { id: target.id.clone(), title: target.title.clone(), state, why, version, image };
+    let _ = context.ended.send(JournalLine::Target(result));
+}
+
+/// Writes a log beside the evidence. That it cannot be written changes no verdict, so it is only said.
+fn write_log(context: &Context, relative: &str, text: &str) {
+    let path = context.folder.path().join(relative);
+    let written = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(&path, text));
+    if let Err(error) = written {
+        anstream::eprintln!("countersign: {}: {error}", path.display());
+    }
+}

@@ -1,0 +1,28 @@
+//! The response that establishes a session is signed.
+
+use super::{Invariant, describe, signature_of};
+use model::{As, CheckLevel, Subject};
+
+/// Every dialect: 3.3.5.5.3 makes it a MUST of the server unless the session is guest or anonymous; at 3.1.1 the client
+/// must refuse an unsigned one (3.2.5.3.1), because this signature is what proves that NEGOTIATE was not altered.
+pub(super) const RULE: Invariant = Invariant {
+    id: "session-setup/final-signed",
+    title: "The final SESSION_SETUP response is signed and verifies, unless the session is guest or anonymous",
+    level: CheckLevel::Must,
+    subject: Subject::Server,
+    cites: &["MS-SMB2 3.3.5.5.3", "MS-SMB2 3.2.5.3.1"],
+    check: |view, report| {
+        for answer in view.answers().filter(|answer| answer.establishes()) {
+            let Some(session) = answer.session() else { continue };
+            if view.identity(session) != As::User {
+                continue;
+            }
+            report.check(
+                signature_of(answer.at()),
+                answer.response.signature.is_valid(),
+                "final SESSION_SETUP response signed, and its signature verifies",
+                || describe(answer.response.signature),
+            );
+        }
+    },
+};

@@ -1,0 +1,118 @@
+//! Invariants: what must hold in every case, whatever its scenario.
+//!
+//! One file per invariant, one line in [`INVARIANTS`]. Id, title, citation and level stand beside the code that checks.
+
+mod final_setup_signed;
+mod response_signed;
+mod security_mode_enabled;
+mod security_mode_required;
+mod signature_field_zero;
+mod signed_without_reason;
+mod signing_algorithm;
+mod validate_negotiate;
+mod well_formed;
+
+use crate::view::View;
+use model::{CheckLevel, Finding, FrameRef, Subject};
+
+/// Every invariant, in the order of a connection's life.
+pub const INVARIANTS: &[Invariant] = &[
+    well_formed::RULE,
+    security_mode_enabled::RULE,
+    security_mode_required::RULE,
+    signing_algorithm::RULE,
+    final_setup_signed::RULE,
+    response_signed::RULE,
+    signed_without_reason::RULE,
+    signature_field_zero::RULE,
+    validate_negotiate::RULE,
+];
+
+/// One rule that holds in every case.
+pub struct Invariant {
+    /// Its id, as it stands in results and expectations.
+    pub id: &'static str,
+    /// One sentence that says what holds.
+    pub title: &'static str,
+    /// How strongly the specification speaks.
+    pub level: CheckLevel,
+    /// Whose duty it is.
+    pub subject: Subject,
+    /// The sections it rests on.
+    pub cites: &'static [&'static str],
+    /// Looks at the evidence and reports.
+    pub check: fn(&View<'_>, &mut Report<'_>),
+}
+
+/// What an invariant found in one case.
+pub struct Report<'r> {
+    rule: &'r Invariant,
+    checks: u64,
+    findings: Vec<Finding>,
+}
+
+impl<'r> Report<'r> {
+    pub(crate) const fn new(rule: &'r Invariant) -> Self {
+        Self { rule, checks: 0, findings: Vec::new() }
+    }
+
+    /// Counts one place where the rule applies and, unless `holds`, reports it with what was expected and what was
+    /// there.
+    pub fn check(&mut self, at: FrameRef, holds: bool, expected: impl Into<String>, got: impl FnOnce() -> String) {
+        self.checks += 1;
+        if !holds {
+            self.findings.push(Finding {
+                rule: self.rule.id.to_owned(),
+                level: self.rule.level,
+                subject: self.rule.subject,
+                at: Some(at),
+                expected: expected.into(),
+                got: got(),
+                cites: self.rule.cites.iter().map(|cite| (*cite).to_owned()).collect(),
+            });
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (u64, Vec<Finding>) {
+        (self.checks, self.findings)
+    }
+}
+
+/// The signature field of a header: what a finding about a signature points at ([MS-SMB2] 2.2.1.2).
+const SIGNATURE_BYTES: (u32, u32) = (48, 64);
+
+/// The place of a message's signature.
+const fn signature_of(at: FrameRef) -> FrameRef {
+    FrameRef { bytes: Some(SIGNATURE_BYTES), ..at }
+}
+
+/// What a signature is, for a finding.
+fn describe(signature: smb::follow::Signature) -> String {
+    use smb::follow::Signature;
+    match signature {
+        Signature::Unsigned { .. } => "SMB2_FLAGS_SIGNED is clear".to_owned(),
+        Signature::Valid(algorithm) => format!("a valid {algorithm} signature"),
+        Signature::Invalid { expected, got } => {
+            format!("signature {} where the bytes should carry {}", hex(&got), hex(&expected))
+        }
+        Signature::NoKey => "signed with no key to verify it with".to_owned(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_every_rule_cites() {
+        for (i, rule) in INVARIANTS.iter().enumerate() {
+            assert!(INVARIANTS[i + 1..].iter().all(|other| other.id != rule.id), "{}", rule.id);
+            assert!(!rule.cites.is_empty(), "{}", rule.id);
+            assert!(rule.cites.iter().all(|cite| cite.starts_with("MS-SMB2 ")), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a server sends is SMB2, and answers something.
+
+use super::Invariant;
+use crate::view::place;
+use model::{CheckLevel, FrameRef, Subject};
+use smb::follow::Way;
+use smb::wire::{Command, Flags};
+
+/// 2.2.1.2: ProtocolId, StructureSize, SMB2_FLAGS_SERVER_TO_REDIR on every response, the Command and MessageId of the
+/// request it answers (3.3.4.1.2). The only messages without a request are oplock and lease breaks and notifications, whose
+/// MessageId is all ones (3.3.4.6, 3.3.4.7, 3.3.4.25).
+pub(super) const RULE: Invariant = Invariant {
+    id: "wire/well-formed",
+    title: "Every message of the server is an SMB2 message that answers an outstanding request",
+    level: CheckLevel::Must,
+    subject: Subject::Server,
+    cites: &["MS-SMB2 2.2.1.2", "MS-SMB2 2.1", "MS-SMB2 3.2.5.1.2"],
+    check: |view, report| {
+        for (connection, index) in view.connections().iter().zip(0..) {
+            for garbage in connection.garbage.iter().filter(|garbage| garbage.way == Way::ToClient) {
+                let at =
+                    FrameRef { connection: index, leg: None, frame: garbage.frame, element: 0, bytes: None };
+                report.check(at, false, "an SMB2 message", || garbage.what.clone());
+            }
+            for message in connection.messages.iter().filter(|message| message.way == Way::ToClient) {
+                let request = message.request.and_then(|request| connection.messages.get(request));
+                let unsolicited = message.header.message_id == u64::MAX
+                    && [Command::OPLOCK_BREAK, Command::SERVER_TO_CLIENT_NOTIFICATION]
+                        .contains(&message.command());
+                let answers = request.is_some_and(|request| request.command() == message.command());
+                let response = message.header.flags.contains(Flags::SERVER_TO_REDIR);
+                report.check(
+                    place(index, message),
+                    response && (answers || unsolicited),
+                    "SMB2_FLAGS_SERVER_TO_REDIR, and the Command and MessageId of an outstanding request",
+                    || {
+                        format!(
+                            "{} with Flags 0x{:08x} and MessageId {}, which answers {}",
+                            message.command(),
+                            message.header.flags.0,
+                            message.header.message_id,
+                            request.map_or_else(|| "nothing".to_owned(), |r| r.command().to_string())
+                        )
+                    },
+                );
+            }
+        }
+    },
+};

@@ -1,0 +1,184 @@
+//! The judge: grades recorded evidence, and nothing but that.
+//!
+//! It works from the bytes that crossed the socket and the session keys. Dialect, sessions, derived keys and signatures
+//! are computed here; what the probe thought is not in the evidence, so it cannot matter. The prediction it compares
+//! with comes from what both sides were *set to*.
+
+pub mod invariants;
+mod observe;
+mod steps;
+mod view;
+
+pub use invariants::{INVARIANTS, Invariant, Report};
+pub use view::View;
+
+use evidence::{Direction, Evidence};
+use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
+use observe::Observed;
+use std::collections::BTreeMap;
+
+/// The rule that compares what happened with what should have.
+pub const OUTCOME_RULE: &str = "policy/outcome";
+
+/// What the evidence of a case says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The verdict, before expectations.
+    pub verdict: Verdict,
+    /// Why it is inconclusive, or what a reader should know besides.
+    pub why: Option<String>,
+    /// What a client with the case's profile experienced; `None` where the evidence does not say.
+    pub outcome: Option<Outcome>,
+    /// How often each rule was evaluated.
+    pub checks: BTreeMap<String, u64>,
+    /// What was wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Grades the evidence of one case.
+#[must_use]
+pub fn judge(evidence: &Evidence) -> Judged {
+    let view = View::new(evidence);
+    let mut checks = BTreeMap::new();
+    let mut findings = Vec::new();
+    for invariant in INVARIANTS {
+        let mut report = Report::new(invariant);
+        (invariant.check)(&view, &mut report);
+        let (count, broken) = report.into_parts();
+        if count > 0 {
+            checks.insert(invariant.id.to_owned(), count);
+        }
+        findings.extend(broken);
+    }
+    let invariants_applied = !checks.is_empty();
+    let Observed { outcome, incomplete } = observe::observe(&view);
+
+    if let Some(observed) = &outcome {
+        *checks.entry(OUTCOME_RULE.to_owned()).or_insert(0) += 1;
+        findings.extend(compare(&view, observed));
+    }
+    let mut missing = Vec::new();
+    if outcome.as_ref().is_none_or(|outcome| outcome.why.is_none()) {
+        let steps = steps::evaluate(&view);
+        for (rule, count) in steps.checks {
+            *checks.entry(rule.to_owned()).or_insert(0) += count;
+        }
+        findings.extend(steps.findings);
+        missing = steps.missing;
+    }
+    findings.sort_by_key(|f| f.at.map_or((u32::MAX, u64::MAX, 0), |at| (at.connection, at.frame, at.element)));
+
+    let altered: Vec<String> = evidence.problems.iter().map(|problem| problem.to_string()).collect();
+    let mut why: Vec<String> = altered.clone();
+    why.extend(incomplete);
+    if outcome.is_some() {
+        why.extend(missing);
+    }
+    let deviates = findings.iter().any(|finding| finding.level >= CheckLevel::Should);
+    // What is missing cannot be blamed on the server; what is there can, even where more is missing.
+    let lost = is_lost(evidence);
+    let verdict = if lost {
+        Verdict::Inconclusive
+    } else if deviates {
+        Verdict::Deviates
+    } else if !why.is_empty() || outcome.is_none() {
+        Verdict::Inconclusive
+    } else if invariants_applied {
+        Verdict::Conforms
+    } else {
+        why.push("no invariant applied to what was recorded".to_owned());
+        Verdict::Inconclusive
+    };
+    if lost {
+        findings.clear();
+    }
+    if let (Verdict::Inconclusive, Some(problem)) = (verdict, &evidence.sidecar.problem) {
+        why.insert(0, problem.clone());
+    }
+    Judged {
+        verdict,
+        why: (!why.is_empty()).then(|| why.join("; ")),
+        outcome: if lost { None } else { outcome },
+        checks,
+        findings,
+    }
+}
+
+/// Whether bytes that were recorded are not there any more. What was *altered* is still there, and can be judged.
+fn is_lost(evidence: &Evidence) -> bool {
+    let recorded = &evidence.sidecar.recorded.connections;
+    recorded.len() != evidence.connections.len()
+        || recorded.iter().zip(&evidence.connections).any(|(recorded, found)| {
+            let bytes = |direction| -> u64 {
+                let own = found.chunks.iter().filter(|chunk| chunk.direction == direction);
+                own.map(|chunk| chunk.bytes.len() as u64).sum()
+            };
+            bytes(Direction::ToServer) < recorded.to_server || bytes(Direction::ToClient) < recorded.to_client
+        })
+}
+
+/// The finding of an outcome other than the predicted one.
+fn compare(view: &View<'_>, observed: &Outcome) -> Option<Finding> {
+    let predicted = view.case().predicted();
+    let differences = observed.differences(&predicted);
+    if differences.is_empty() {
+        return None;
+    }
+    let fields: Vec<String> = differences
+        .iter()
+        .map(|(field, predicted, observed)| format!("{field} is {observed}, not {predicted}"))
+        .collect();
+    Some(Finding {
+        rule: OUTCOME_RULE.to_owned(),
+        level: CheckLevel::Must,
+        subject: Subject::Server,
+        at: None,
+        expected: predicted.line(),
+        got: format!("{}: {}", observed.line(), fields.join(", ")),
+        cites: view.case().cites.clone(),
+    })
+}
+
+/// One rule as a list shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleInfo {
+    /// Its id.
+    pub id: &'static str,
+    /// One sentence that says what holds.
+    pub title: &'static str,
+    /// How strongly the specification speaks.
+    pub level: CheckLevel,
+    /// The sections it rests on.
+    pub cites: &'static [&'static str],
+}
+
+/// Every rule a case is judged by.
+pub fn rules() -> impl Iterator<Item = RuleInfo> {
+    let expectations = [
+        RuleInfo {
+            id: OUTCOME_RULE,
+            title: "What the client experiences is what the policies of both sides predict",
+            level: CheckLevel::Must,
+            cites: &["MS-SMB2 3.2.5.3.1", "MS-SMB2 3.3.5.5.3"],
+        },
+        RuleInfo {
+            id: steps::STATUS_RULE,
+            title: "A step of the scenario is answered with the status it expects",
+            level: CheckLevel::Must,
+            cites: &["MS-SMB2 3.3.4.4"],
+        },
+        RuleInfo {
+            id: steps::READ_BACK_RULE,
+            title: "What is read is what was written",
+            level: CheckLevel::Must,
+            cites: &["MS-SMB2 3.3.5.12", "MS-SMB2 3.3.5.13"],
+        },
+    ];
+    let invariants = INVARIANTS.iter().map(|rule| RuleInfo {
+        id: rule.id,
+        title: rule.title,
+        level: rule.level,
+        cites: rule.cites,
+    });
+    expectations.into_iter().chain(invariants)
+}

@@ -1,0 +1,135 @@
+//! The evidence of a case, followed.
+
+use evidence::{Direction, Evidence};
+use model::{As, FrameRef, Login, PlannedCase};
+use smb::follow::{Connection, Message, Session, Way};
+use smb::wire::{Command, SessionFlags};
+use std::collections::BTreeMap;
+
+/// The evidence with its connections followed: what every rule looks at.
+pub struct View<'a> {
+    evidence: &'a Evidence,
+    connections: Vec<Connection>,
+}
+
+impl<'a> View<'a> {
+    /// Follows every connection of `evidence`.
+    #[must_use]
+    pub fn new(evidence: &'a Evidence) -> Self {
+        let connections = evidence
+            .connections
+            .iter()
+            .enumerate()
+            .map(|(index, recorded)| {
+                let keys: BTreeMap<u64, [u8; 16]> = evidence
+                    .sidecar
+                    .session_keys
+                    .iter()
+                    .filter(|key| key.connection as usize == index)
+                    .map(|key| (key.session_id, key.key))
+                    .collect();
+                let mut connection = Connection::new(keys);
+                for chunk in &recorded.chunks {
+                    let way = match chunk.direction {
+                        Direction::ToServer => Way::ToServer,
+                        Direction::ToClient => Way::ToClient,
+                    };
+                    connection.push(way, chunk.frame, &chunk.bytes);
+                }
+                connection
+            })
+            .collect();
+        Self { evidence, connections }
+    }
+
+    /// The plan of the case.
+    #[must_use]
+    pub fn case(&self) -> &PlannedCase {
+        &self.evidence.sidecar.case
+    }
+
+    /// The evidence as it was read.
+    #[must_use]
+    pub const fn evidence(&self) -> &Evidence {
+        self.evidence
+    }
+
+    /// The connections, in the order in which they were made.
+    #[must_use]
+    pub fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// Every message of every connection, with where it is.
+    pub fn messages(&self) -> impl Iterator<Item = (u32, &Connection, &Message)> {
+        self.connections.iter().zip(0_u32..).flat_map(|(connection, index)| {
+            connection.messages.iter().map(move |message| (index, connection, message))
+        })
+    }
+
+    /// Every response whose request is known.
+    pub fn answers(&self) -> impl Iterator<Item = Answer<'_>> {
+        self.messages().filter_map(|(index, connection, response)| {
+            let request = connection.messages.get(response.request?)?;
+            Some(Answer { index, connection, request, response })
+        })
+    }
+
+    /// Whose session it is, told from the bytes; that the client logged on as nobody is in the plan, since the server
+    /// only MAY say so (3.3.5.5.3).
+    #[must_use]
+    pub fn identity(&self, session: &Session) -> As {
+        if session.flags.contains(SessionFlags::IS_GUEST) {
+            As::Guest
+        } else if session.flags.contains(SessionFlags::IS_NULL) || self.case().login == Login::Anonymous {
+            As::Anonymous
+        } else {
+            As::User
+        }
+    }
+}
+
+/// A response with its request.
+#[derive(Clone, Copy)]
+pub struct Answer<'v> {
+    /// Which connection.
+    pub index: u32,
+    /// The connection.
+    pub connection: &'v Connection,
+    /// What was asked.
+    pub request: &'v Message,
+    /// What was answered.
+    pub response: &'v Message,
+}
+
+impl<'v> Answer<'v> {
+    /// The session of the exchange.
+    #[must_use]
+    pub fn session(&self) -> Option<&'v Session> {
+        self.connection.sessions.get(&self.response.session_id)
+    }
+
+    /// Whether this is the response that established its session.
+    #[must_use]
+    pub fn establishes(&self) -> bool {
+        self.response.command() == Command::SESSION_SETUP
+            && self.session().is_some_and(|session| {
+                self.connection
+                    .messages
+                    .get(session.established)
+                    .is_some_and(|message| std::ptr::eq(message, self.response))
+            })
+    }
+
+    /// Where the response is.
+    #[must_use]
+    pub fn at(&self) -> FrameRef {
+        place(self.index, self.response)
+    }
+}
+
+/// Where a message is.
+#[must_use]
+pub(crate) fn place(connection: u32, message: &Message) -> FrameRef {
+    FrameRef { connection, leg: None, frame: message.frame, element: message.element, bytes: None }
+}

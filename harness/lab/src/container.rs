@@ -1,0 +1,179 @@
+//! A server in a container: published on 127.0.0.1 alone, labelled as this run's.
+
+use crate::config::{Effective, Setting};
+use crate::engine::{labels, remove_one};
+use crate::image::{Image, REPOSITORY};
+use crate::{Account, LabError, ready};
+use futures_util::StreamExt;
+use model::target::ContainerSpec;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::errors::Error;
+use testcontainers::bollard::models::{HostConfig, PortBinding};
+use testcontainers::bollard::query_parameters::{LogsOptionsBuilder, WaitContainerOptions};
+use testcontainers::core::IntoContainerPort;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, CopyTargetOptions, GenericImage, ImageExt};
+use tokio::time::{sleep, timeout};
+
+/// Where the account goes: the user on the first line, the password on the second. The container's entry point reads
+/// it and removes it.
+const ACCOUNT: &str = "/countersign/account";
+/// How long a server may take from its container's start to its first answer.
+const READY: Duration = Duration::from_secs(20);
+/// How much of a log is kept: its end.
+const LOG: usize = 8 << 20;
+/// How long the engine may take to hand over a log.
+const LOG_TIME: Duration = Duration::from_secs(20);
+
+/// A running container. It is removed when this is dropped, inside a runtime or outside.
+pub(crate) struct Container {
+    /// `None` only after it was taken to be removed.
+    container: Option<ContainerAsync<GenericImage>>,
+    docker: Docker,
+    password: String,
+}
+
+impl Container {
+    /// Starts a container and waits for its server's first answer.
+    pub(crate) async fn start(
+        docker: &Docker,
+        run_id: &str,
+        spec: &ContainerSpec,
+        image: &Image,
+        effective: &Effective,
+        account: &Account,
+    ) -> Result<(Self, SocketAddr), LabError> {
+        let target = &effective.target;
+        let error = |why: String| LabError::Start { target: target.clone(), why };
+        let Setting::Configuration(configuration) = &effective.setting else {
+            return Err(error("its policy has no configuration file".to_owned()));
+        };
+        let mut unique = [0; 6];
+        getrandom::fill(&mut unique).map_err(|e| error(e.to_string()))?;
+        let name = format!("countersign-{}-{}", image.tag, hex::encode(unique));
+        let port = spec.port.tcp();
+        let memory = i64::try_from(spec.memory_mib << 20).ok();
+        let secret = format!("{}\n{}\n", account.user, account.password.expose());
+        let request = GenericImage::new(REPOSITORY, &image.tag)
+            .with_exposed_port(port)
+            .with_container_name(&name)
+            .with_labels(labels(run_id, target))
+            .with_copy_to(
+                CopyTargetOptions::new(&spec.config).with_mode(0o644),
+                configuration.clone().into_bytes(),
+            )
+            .with_copy_to(CopyTargetOptions::new(ACCOUNT).with_mode(0o600), secret.into_bytes())
+            .with_host_config_modifier(move |host| restrict(host, spec_port(port.as_u16()), memory));
+        let container = match request.start().await {
+            Ok(container) => container,
+            Err(why) => {
+                // Created and not started is not covered by anybody's drop.
+                remove_one(docker, &name).await;
+                return Err(error(why.to_string()));
+            }
+        };
+        let password = account.password.expose().to_owned();
+        let mut this = Self { container: Some(container), docker: docker.clone(), password };
+        match this.ready(spec.port, effective).await {
+            Ok(address) => Ok((this, address)),
+            Err(why) => {
+                let log = this.logs().await;
+                this.remove().await;
+                Err(LabError::NotReady { target: target.clone(), why, log })
+            }
+        }
+    }
+
+    async fn ready(&self, port: u16, effective: &Effective) -> Result<SocketAddr, String> {
+        let Some(container) = &self.container else { return Err("it is removed".to_owned()) };
+        let mut end = self.docker.wait_container(container.id(), None::<WaitContainerOptions>);
+        let exited = async {
+            match end.next().await {
+                Some(Ok(_)) => "its container ended with status 0".to_owned(),
+                Some(Err(Error::DockerContainerWaitError { code, .. })) => {
+                    format!("its container ended with status {code}")
+                }
+                Some(Err(error)) => error.to_string(),
+                None => "its container is gone".to_owned(),
+            }
+        };
+        let answer = async {
+            let host_port = container.get_host_port_ipv4(port).await.map_err(|error| error.to_string())?;
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, host_port));
+            ready::answers(address, effective.dialects).await;
+            Ok(address)
+        };
+        tokio::select! {
+            // A container that ended has no port either; why it ended says more.
+            biased;
+            why = exited => Err(why),
+            address = answer => address,
+            () = sleep(READY) => Err(format!(
+                "no NEGOTIATE was answered in {} s (servers are published on 127.0.0.1 of the engine's machine)",
+                READY.as_secs()
+            )),
+        }
+    }
+
+    /// The end of what the server printed.
+    pub(crate) async fn logs(&self) -> String {
+        let Some(container) = &self.container else { return String::new() };
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).build();
+        let mut output = self.docker.logs(container.id(), Some(options));
+        let mut log = Vec::new();
+        let reading = async {
+            while let Some(Ok(part)) = output.next().await {
+                log.extend_from_slice(&part.into_bytes());
+                if log.len() > 2 * LOG {
+                    log.drain(..log.len() - LOG);
+                }
+            }
+        };
+        let _ = timeout(LOG_TIME, reading).await;
+        log.drain(..log.len().saturating_sub(LOG));
+        // No server here prints it; a log that somebody turned up must not be the first.
+        String::from_utf8_lossy(&log).replace(&self.password, "(password)")
+    }
+
+    /// Removes the container.
+    pub(crate) async fn remove(&mut self) {
+        if let Some(container) = self.container.take() {
+            // One that `down` removed first is as good.
+            let _ = container.rm().await;
+        }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let Some(container) = self.container.take() else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            drop(container);
+            return;
+        }
+        // Dropping a testcontainers container outside a runtime panics.
+        let removal = std::thread::spawn(move || {
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                let _ = runtime.block_on(container.rm());
+            }
+        });
+        let _ = removal.join();
+    }
+}
+
+fn spec_port(port: u16) -> String {
+    format!("{port}/tcp")
+}
+
+/// Published on loopback, on a port the system picks; bounded memory; no way to more privileges.
+fn restrict(host: &mut HostConfig, port: String, memory: Option<i64>) {
+    let loopback =
+        PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: Some("0".to_owned()) };
+    host.publish_all_ports = Some(false);
+    host.port_bindings = Some(HashMap::from([(port, Some(vec![loopback]))]));
+    host.memory = memory;
+    host.security_opt = Some(vec!["no-new-privileges".to_owned()]);
+}

@@ -1,0 +1,54 @@
+//! A server that runs and answers.
+
+use crate::Account;
+use crate::container::Container;
+use crate::embedded::Embedded;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A server that has answered a NEGOTIATE. Dropping it takes it down.
+pub struct Server {
+    /// Where it listens: 127.0.0.1 and a port of its own.
+    pub address: SocketAddr,
+    /// The account it has.
+    pub account: Account,
+    /// Its version, such as `4.22.6 (2:4.22.6+dfsg-0+deb13u1)`.
+    pub version: Option<String>,
+    /// The image it runs from, `sha256:...`.
+    pub image: Option<String>,
+    pub(crate) running: Running,
+}
+
+pub(crate) enum Running {
+    Container(Box<Container>),
+    Embedded(Embedded),
+}
+
+impl Server {
+    /// The end of its log, 8 MiB at most; the account's password is never in it. Empty for the embedded server, which
+    /// logs to this process's `tracing`.
+    pub async fn logs(&self) -> String {
+        match &self.running {
+            Running::Container(container) => container.logs().await,
+            Running::Embedded(_) => String::new(),
+        }
+    }
+
+    /// Takes it down, and returns when it is gone.
+    pub async fn stop(self) {
+        match self.running {
+            Running::Container(mut container) => container.remove().await,
+            Running::Embedded(embedded) => embedded.stop().await,
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .field("version", &self.version)
+            .field("image", &self.image)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! Known deviations of one target, as data: exact rule, condition on axes, reason, link.
+
+use crate::case::Axes;
+use crate::scenario::AxisValues;
+use schemars::JsonSchema;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Which cases something is about: for every named axis, the words that match. The pseudo-axis `scenario` names
+/// scenarios. All axes must match; an axis that a case does not have does not match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Condition(BTreeMap<String, Vec<String>>);
+
+/// One word or a list of words.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    One(String),
+    Several(Vec<String>),
+}
+
+// By hand, because an empty condition and an axis nobody has are mistakes to be shown where they stand.
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Condition;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of axis = \"word\" or axis = [\"word\", ...] with at least one axis")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Condition, A::Error> {
+                let mut all = BTreeMap::new();
+                while let Some(axis) = map.next_key::<String>()? {
+                    if axis != "scenario" && !AxisValues::NAMES.contains(&axis.as_str()) {
+                        return Err(de::Error::unknown_field(&axis, AxisValues::NAMES));
+                    }
+                    let words = match map.next_value::<Words>()? {
+                        Words::One(word) => vec![word],
+                        Words::Several(words) => words,
+                    };
+                    if words.is_empty() {
+                        return Err(de::Error::invalid_length(0, &"at least one word"));
+                    }
+                    all.insert(axis, words);
+                }
+                if all.is_empty() { Err(de::Error::invalid_length(0, &self)) } else { Ok(Condition(all)) }
+            }
+        }
+        deserializer.deserialize_map(Map)
+    }
+}
+
+impl Condition {
+    /// Whether a case of `scenario` with these axes is meant.
+    #[must_use]
+    pub fn matches(&self, scenario: &str, axes: &Axes) -> bool {
+        self.0.iter().all(|(axis, words)| {
+            let word = if axis == "scenario" { Some(scenario) } else { axes.get(axis).map(String::as_str) };
+            word.is_some_and(|word| words.iter().any(|known| known == word))
+        })
+    }
+}
+
+/// A known deviation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The exact id of the rule that is broken.
+    pub rule: String,
+    /// In which cases.
+    #[serde(alias = "when")]
+    pub condition: Condition,
+    /// Why it is so, for a reader of the report.
+    pub reason: String,
+    /// Where it is discussed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// What became of an expectation in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExpectationState {
+    /// The deviation was seen.
+    Met,
+    /// Every case it is about ran to the end, and the rule stayed silent: remove it.
+    Fixed,
+    /// It matches no case of the unfiltered catalogue: it is about nothing.
+    Stale,
+    /// Its cases did not all run, and the rule stayed silent in those that did.
+    NotRun,
+}
+
+/// The text of an `expectations.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    expectation: Vec<Expectation>,
+}
+
+/// Parses the text of an `expectations.toml`.
+///
+/// # Errors
+/// A message that shows the line.
+pub fn parse_expectations(text: &str) -> Result<Vec<Expectation>, String> {
+    toml::from_str::<File>(text).map(|file| file.expectation).map_err(|e| e.to_string().trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_match_axes_and_scenario() {
+        let text = "[[expectation]]\nrule = \"a/b\"\nwhen = { scenario = \"s\", dialect = [\"2.1\", \"3.0\"] }\nreason = \"r\"\n";
+        let all = parse_expectations(text).unwrap();
+        let axes = |dialect: &str| Axes::from([("dialect".to_owned(), dialect.to_owned())]);
+        assert!(all[0].condition.matches("s", &axes("3.0")));
+        assert!(!all[0].condition.matches("s", &axes("3.1.1")));
+        assert!(!all[0].condition.matches("t", &axes("3.0")));
+        assert!(!all[0].condition.matches("s", &Axes::new()));
+    }
+
+    #[test]
+    fn empty_and_unknown_conditions_are_mistakes() {
+        let with = |when: &str| {
+            parse_expectations(&format!("[[expectation]]\nrule = \"r\"\nreason = \"x\"\nwhen = {when}\n"))
+        };
+        for bad in ["{}", "{ dialekt = \"3.0\" }", "{ dialect = [] }"] {
+            let message = with(bad).unwrap_err();
+            assert!(message.contains("line"), "{bad}: {message}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The plan: every scenario over its axes on every target, in a stable order, before anything runs.
+
+use crate::case::{Axes, CaseId};
+use crate::expectation::Expectation;
+use crate::outcome::Outcome;
+use crate::predict::predict;
+use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
+use crate::results::RunInfo;
+use crate::scenario::{AlgorithmAxis, Scenario, Step};
+use crate::target::Target;
+use crate::words::{Algorithm, Dialect, Generation, GuestMapping, GuestPolicy, Login, Signing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The id of the wire-level client.
+pub const PROBE: &str = "probe";
+
+/// One case with everything that was decided about it before it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedCase {
+    /// `SCENARIO/axis=value,...@TARGET`.
+    pub id: CaseId,
+    /// The scenario's slug.
+    pub scenario: String,
+    /// The target's slug.
+    pub target: String,
+    /// The cell.
+    pub axes: Axes,
+    /// The client in this cell.
+    pub client: ClientProfile,
+    /// What the server is set to in this cell.
+    pub server: ServerPolicy,
+    /// The algorithms the target declares to select from by SMB2_SIGNING_CAPABILITIES.
+    pub negotiates: Vec<Algorithm>,
+    /// What the client logs on with.
+    pub login: Login,
+    /// What to do.
+    pub steps: Vec<Step>,
+    /// The sections the scenario rests on.
+    pub cites: Vec<String>,
+    /// Why it cannot run, where the target declares so.
+    pub unsupported: Option<String>,
+}
+
+impl PlannedCase {
+    /// What should happen: computed from what both sides are set to, whenever it is asked.
+    #[must_use]
+    pub fn predicted(&self) -> Outcome {
+        predict(&self.client, &self.server, self.login, &self.negotiates)
+    }
+}
+
+/// An expectation, and how much of the catalogue it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedExpectation {
+    /// The target it belongs to.
+    pub target: String,
+    /// The expectation.
+    #[serde(flatten)]
+    pub expectation: Expectation,
+    /// How many cases of the unfiltered catalogue it matches; none makes it stale.
+    pub matches: u64,
+}
+
+/// A target as it stands in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedTarget {
+    /// Its slug.
+    pub id: String,
+    /// What a person calls it.
+    pub title: String,
+}
+
+/// What `plan.json` holds. It never depends on a server's answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// The version of this format.
+    pub schema: u32,
+    /// The run it belongs to.
+    pub run: RunInfo,
+    /// The targets the cases are on.
+    pub targets: Vec<PlannedTarget>,
+    /// The known deviations of these targets.
+    pub expectations: Vec<PlannedExpectation>,
+    /// Every selected case in order, all shards.
+    pub cases: Vec<PlannedCase>,
+    /// The cases of this shard.
+    pub shard: Vec<CaseId>,
+}
+
+impl Plan {
+    /// The cases of this shard, in order.
+    pub fn selected(&self) -> impl Iterator<Item = &PlannedCase> {
+        let ids: BTreeSet<&CaseId> = self.shard.iter().collect();
+        self.cases.iter().filter(move |case| ids.contains(&case.id))
+    }
+}
+
+/// Every case of `scenarios` on `targets`: scenarios and targets in the order given, axes by name, values in the order
+/// in which the scenario lists them.
+#[must_use]
+pub fn expand(scenarios: &[Scenario], targets: &[Target]) -> Vec<PlannedCase> {
+    let mut all = Vec::new();
+    for scenario in scenarios {
+        for target in targets {
+            for cell in cells(scenario) {
+                all.push(planned(scenario, target, cell));
+            }
+        }
+    }
+    all
+}
+
+/// How many of `catalogue` each expectation of `target` matches.
+#[must_use]
+pub fn plan_expectations(target: &Target, catalogue: &[PlannedCase]) -> Vec<PlannedExpectation> {
+    target
+        .expectations
+        .iter()
+        .map(|expectation| PlannedExpectation {
+            target: target.id.clone(),
+            expectation: expectation.clone(),
+            matches: catalogue
+                .iter()
+                .filter(|case| case.target == target.id && case.unsupported.is_none())
+                .filter(|case| expectation.condition.matches(&case.scenario, &case.axes))
+                .count() as u64,
+        })
+        .collect()
+}
+
+/// The values of one cell: what its axes say, and the defaults for the axes a scenario does not have.
+#[derive(Clone)]
+struct CellValues {
+    axes: Axes,
+    client: Signing,
+    server_signing: Signing,
+    dialect: Dialect,
+    algorithm: Option<Algorithm>,
+    server_guest: GuestMapping,
+    client_guest: GuestPolicy,
+    login: Login,
+    offer: Option<SigningOffer>,
+}
+
+/// Multiplies `cells` by the values of one axis.
+fn vary<T: Clone>(
+    cells: Vec<CellValues>,
+    name: &str,
+    values: Option<&Vec<T>>,
+    word: impl Fn(&T) -> &str,
+    set: impl Fn(&mut CellValues, &T),
+) -> Vec<CellValues> {
+    let Some(values) = values else { return cells };
+    let mut all = Vec::with_capacity(cells.len() * values.len());
+    for cell in cells {
+        for value in values {
+            let mut cell = cell.clone();
+            cell.axes.insert(name.to_owned(), word(value).to_owned());
+            set(&mut cell, value);
+            all.push(cell);
+        }
+    }
+    all
+}
+
+fn cells(scenario: &Scenario) -> Vec<CellValues> {
+    let axes = &scenario.axes;
+    let one = CellValues {
+        axes: Axes::new(),
+        client: Signing::NotRequired,
+        server_signing: Signing::NotRequired,
+        dialect: Dialect::Smb311,
+        algorithm: None,
+        server_guest: GuestMapping::Never,
+        client_guest: GuestPolicy::Blocked,
+        login: Login::User,
+        offer: None,
+    };
+    let all = vec![one];
+    let all = vary(all, "dialect", axes.dialect.as_ref(), |d| d.word(), |c, d| c.dialect = *d);
+    let all = with_algorithms(all, axes.algorithm.as_ref());
+    let all = vary(all, "client", axes.client.as_ref(), |s| s.word(), |c, s| c.client = *s);
+    let all = vary(all, "client.guest", axes.client_guest.as_ref(), |g| g.word(), |c, g| c.client_guest = *g);
+    let all = vary(all, "login", axes.login.as_ref(), |l| l.word(), |c, l| c.login = *l);
+    let all = vary(all, "offer", axes.offer.as_ref(), String::as_str, |c, name| {
+        c.offer = scenario.offers.get(name).map(|ids| match ids.as_slice() {
+            // An empty list is no context at all: a context of no algorithms is a deviation, not an offer.
+            [] => SigningOffer::None,
+            ids => SigningOffer::Ids(ids.iter().map(|id| id.0).collect()),
+        });
+    });
+    let all = vary(all, "server.guest", axes.server_guest.as_ref(), |g| g.word(), |c, g| c.server_guest = *g);
+    vary(all, "server.signing", axes.server_signing.as_ref(), |s| s.word(), |c, s| c.server_signing = *s)
+}
+
+/// The algorithm axis depends on the dialect: only what the dialect allows makes a cell.
+fn with_algorithms(cells: Vec<CellValues>, axis: Option<&AlgorithmAxis>) -> Vec<CellValues> {
+    let Some(axis) = axis else { return cells };
+    cells
+        .into_iter()
+        .flat_map(|cell| {
+            let allowed = cell.dialect.algorithms().iter().copied();
+            let wanted: Vec<Algorithm> = match axis {
+                AlgorithmAxis::Each => allowed.collect(),
+                AlgorithmAxis::These(these) => allowed.filter(|a| these.contains(a)).collect(),
+            };
+            vary(vec![cell], "algorithm", Some(&wanted), |a| a.word(), |c, a| c.algorithm = Some(*a))
+        })
+        .collect()
+}
+
+fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCase {
+    let offer = cell.offer.unwrap_or_else(|| match cell.algorithm {
+        Some(algorithm) => SigningOffer::of(&[algorithm]),
+        None => SigningOffer::of(&[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256]),
+    });
+    let server =
+        ServerPolicy { signing: cell.server_signing, guest: cell.server_guest, ..ServerPolicy::default() };
+    let unsupported = target
+        .declares_unsupported(&scenario.id, &cell.axes)
+        .map(str::to_owned)
+        .or_else(|| target.cannot_be_set_to(&server));
+    PlannedCase {
+        id: CaseId::new(&scenario.id, &cell.axes, &target.id),
+        scenario: scenario.id.clone(),
+        target: target.id.clone(),
+        axes: cell.axes,
+        client: ClientProfile {
+            id: PROBE.to_owned(),
+            dialects: vec![cell.dialect],
+            signing: cell.client,
+            algorithms: offer,
+            guest: cell.client_guest,
+            generation: if cell.dialect == Dialect::Nt1 { Generation::Smb1Current } else { Generation::Smb2 },
+        },
+        server,
+        negotiates: target.signing_capabilities.clone(),
+        login: cell.login,
+        steps: scenario
+            .step
+            .iter()
+            .filter(|step| step.dialects.as_ref().is_none_or(|only| only.contains(&cell.dialect)))
+            .cloned()
+            .collect(),
+        cites: scenario.cites.clone(),
+        unsupported,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Kind;
+
+    const SCENARIO: &str = r#"
+title = "t"
+cites = ["MS-SMB2 3.2.5.2"]
+expect = "policy"
+[axes]
+client = ["required", "not-required"]
+dialect = ["2.1", "3.1.1"]
+algorithm = "each"
+"server.signing" = ["not-required"]
+[[step]]
+do = "session-setup"
+[[step]]
+do = "validate-negotiate"
+dialects = ["2.1"]
+"#;
+    const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = [\"aes-128-cmac\", \"hmac-sha256\"]\n\
+        [shares]\nshare = \"share\"\nguest = \"guest\"\n\
+        [[unsupported]]\nwhen = { algorithm = \"aes-128-gmac\" }\nwhy = \"no GMAC\"\n";
+    const EXPECTATIONS: &str = "[[expectation]]\nrule = \"a/b\"\nwhen = { dialect = \"3.1.1\" }\nreason = \"r\"\n\
+        [[expectation]]\nrule = \"a/b\"\nwhen = { dialect = \"3.0\" }\nreason = \"r\"\n";
+
+    #[test]
+    fn expands_what_the_dialect_allows() {
+        let scenario = Scenario::parse("s", "s.toml", SCENARIO).unwrap();
+        let target = Target::parse("t", TARGET, EXPECTATIONS).unwrap();
+        let all = expand(&[scenario], std::slice::from_ref(&target));
+        let ids: Vec<&str> = all.iter().map(|case| case.id.as_str()).collect();
+        assert_eq!(ids.len(), 2 * (1 + 3));
+        assert_eq!(
+            ids[0],
+            "s/algorithm=hmac-sha256,client=required,dialect=2.1,server.signing=not-required@t"
+        );
+        let unique: BTreeSet<&&str> = ids.iter().collect();
+        assert_eq!(unique.len(), ids.len());
+        assert_eq!(all[0].steps.len(), 2);
+        assert_eq!(all[7].steps.len(), 1);
+        assert_eq!(all[0].predicted().kind, Kind::Signed);
+        assert_eq!(all[1].predicted().kind, Kind::NotSigned);
+        let unsupported = all.iter().filter(|case| case.unsupported.is_some()).count();
+        assert_eq!(unsupported, 2);
+
+        let planned = plan_expectations(&target, &all);
+        assert_eq!(planned.iter().map(|p| p.matches).collect::<Vec<_>>(), [4, 0]);
+    }
+}

@@ -1,0 +1,357 @@
+//! `results.json` and its journal `results.jsonl`: the file everything else reads.
+
+use crate::case::{Axes, CaseId};
+use crate::expectation::{Condition, ExpectationState};
+use crate::outcome::{CheckLevel, Finding, Outcome, Verdict};
+use crate::plan::{Plan, PlannedCase};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of `results.json`; fields are added, never renamed.
+pub const SCHEMA: u32 = 1;
+
+/// About the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunInfo {
+    /// The run's id, also the label of its containers.
+    pub id: String,
+    /// The version of countersign.
+    pub version: String,
+    /// When it started, RFC 3339, UTC.
+    pub started: String,
+    /// The seed of everything that was chosen at random and need not be secret.
+    pub seed: u64,
+    /// The command line.
+    pub command: String,
+}
+
+/// Whether a target could be brought up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetState {
+    /// It answered a NEGOTIATE.
+    Ready,
+    /// It could not be brought up.
+    Failed,
+    /// It was left out, and `why` says how to get it.
+    Omitted,
+}
+
+/// What became of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetResult {
+    /// Its slug.
+    pub id: String,
+    /// What a person calls it.
+    pub title: String,
+    /// Whether it came up.
+    pub state: TargetState,
+    /// Why not, where it did not.
+    pub why: Option<String>,
+    /// The version it says it is.
+    pub version: Option<String>,
+    /// The image it ran from.
+    pub image: Option<String>,
+}
+
+/// What became of a known deviation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpectationResult {
+    /// The target's slug.
+    pub target: String,
+    /// The rule's id.
+    pub rule: String,
+    /// In which cases.
+    pub condition: Condition,
+    /// Why it is so.
+    pub reason: String,
+    /// Where it is discussed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What became of it.
+    pub state: ExpectationState,
+}
+
+/// The verdict after expectations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Conforms, is declared unsupported, or deviates only as known.
+    Expected,
+    /// Anything else.
+    Unexpected,
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseResult {
+    /// `SCENARIO/axis=value,...@TARGET`.
+    pub id: CaseId,
+    /// The scenario's slug.
+    pub scenario: String,
+    /// The target's slug.
+    pub target: String,
+    /// The cell.
+    pub axes: Axes,
+    /// What is said of it.
+    pub verdict: Verdict,
+    /// The verdict after expectations.
+    pub status: Status,
+    /// Why it is inconclusive or unsupported.
+    pub why: Option<String>,
+    /// What should have happened; `null` for a capture made elsewhere.
+    pub predicted: Option<Outcome>,
+    /// What happened; `null` where it is not known.
+    pub outcome: Option<Outcome>,
+    /// How often each rule was evaluated.
+    pub checks: BTreeMap<String, u64>,
+    /// What was wrong.
+    pub findings: Vec<Finding>,
+    /// The pcapng, relative to the run folder.
+    pub evidence: Option<String>,
+    /// The command that runs this case again.
+    pub reproduce: String,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+}
+
+impl CaseResult {
+    /// The result of a case of which nothing is known yet: inconclusive, and why.
+    #[must_use]
+    pub fn inconclusive(case: &PlannedCase, why: impl Into<String>) -> Self {
+        Self {
+            id: case.id.clone(),
+            scenario: case.scenario.clone(),
+            target: case.target.clone(),
+            axes: case.axes.clone(),
+            verdict: Verdict::Inconclusive,
+            status: Status::Unexpected,
+            why: Some(why.into()),
+            predicted: Some(case.predicted()),
+            outcome: None,
+            checks: BTreeMap::new(),
+            findings: Vec::new(),
+            evidence: None,
+            reproduce: format!("countersign run --case {}", case.id),
+            millis: 0,
+        }
+    }
+
+    /// The result of a case that its target declares it cannot run.
+    #[must_use]
+    pub fn unsupported(case: &PlannedCase, why: &str) -> Self {
+        Self { verdict: Verdict::Unsupported, status: Status::Expected, ..Self::inconclusive(case, why) }
+    }
+}
+
+/// How many cases have each verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Conforming.
+    pub conforms: u64,
+    /// Deviating.
+    pub deviates: u64,
+    /// Declared unsupported.
+    pub unsupported: u64,
+    /// Not known.
+    pub inconclusive: u64,
+}
+
+/// The content of `results.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Results {
+    /// The version of this format.
+    pub schema: u32,
+    /// About the run.
+    pub run: RunInfo,
+    /// The targets.
+    pub targets: Vec<TargetResult>,
+    /// The known deviations.
+    pub expectations: Vec<ExpectationResult>,
+    /// Every planned case.
+    pub cases: Vec<CaseResult>,
+    /// How many cases have each verdict.
+    pub summary: Summary,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JournalLine {
+    /// A target's state is known.
+    Target(TargetResult),
+    /// A case ended.
+    Case(Box<CaseResult>),
+}
+
+/// From which level on an unexpected finding fails the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailOn {
+    /// MUST only.
+    Must,
+    /// SHOULD and MUST: what makes a case deviate.
+    #[default]
+    Should,
+    /// Any finding.
+    Any,
+}
+
+impl FailOn {
+    const fn level(self) -> CheckLevel {
+        match self {
+            Self::Must => CheckLevel::Must,
+            Self::Should => CheckLevel::Should,
+            Self::Any => CheckLevel::Info,
+        }
+    }
+}
+
+impl Results {
+    /// Puts a run together from its plan and what the journal holds. Every planned case appears: one the journal does
+    /// not have is inconclusive. `targets` later in the list replace earlier ones with the same id.
+    #[must_use]
+    pub fn assemble(plan: &Plan, targets: Vec<TargetResult>, cases: Vec<CaseResult>) -> Self {
+        let mut by_id: BTreeMap<CaseId, CaseResult> = cases.into_iter().map(|c| (c.id.clone(), c)).collect();
+        let cases: Vec<CaseResult> = plan
+            .selected()
+            .map(|planned| {
+                let mut case = by_id.remove(&planned.id).unwrap_or_else(|| {
+                    CaseResult::inconclusive(planned, "the run ended before this case did")
+                });
+                case.status = status(plan, &case);
+                case
+            })
+            .collect();
+        let mut summary = Summary::default();
+        for case in &cases {
+            *match case.verdict {
+                Verdict::Conforms => &mut summary.conforms,
+                Verdict::Deviates => &mut summary.deviates,
+                Verdict::Unsupported => &mut summary.unsupported,
+                Verdict::Inconclusive => &mut summary.inconclusive,
+            } += 1;
+        }
+        let mut known: Vec<TargetResult> = Vec::new();
+        for target in targets {
+            known.retain(|other| other.id != target.id);
+            known.push(target);
+        }
+        for planned in &plan.targets {
+            if !known.iter().any(|target| target.id == planned.id) {
+                known.push(TargetResult {
+                    id: planned.id.clone(),
+                    title: planned.title.clone(),
+                    state: TargetState::Failed,
+                    why: Some("the run ended before it was up".to_owned()),
+                    version: None,
+                    image: None,
+                });
+            }
+        }
+        known.sort_by(|a, b| a.id.cmp(&b.id));
+        Self {
+            schema: SCHEMA,
+            run: plan.run.clone(),
+            targets: known,
+            expectations: expectations(plan, &cases),
+            cases,
+            summary,
+        }
+    }
+
+    /// The exit status of the run: 1 deviation, fixed or stale expectation; 3 something inconclusive; 4 nothing
+    /// planned; 0 all as expected. When several hold: 1, then 3.
+    #[must_use]
+    pub fn exit_status(&self, fail_on: FailOn) -> u8 {
+        if self.cases.is_empty() {
+            return 4;
+        }
+        let unexpected = self.cases.iter().any(|case| {
+            let expected = |finding: &Finding| {
+                self.expectations.iter().any(|e| {
+                    e.target == case.target
+                        && e.rule == finding.rule
+                        && e.condition.matches(&case.scenario, &case.axes)
+                })
+            };
+            unfounded(case) || case.findings.iter().any(|f| f.level >= fail_on.level() && !expected(f))
+        });
+        let dead = self
+            .expectations
+            .iter()
+            .any(|e| matches!(e.state, ExpectationState::Fixed | ExpectationState::Stale));
+        if unexpected || dead {
+            1
+        } else if self.summary.inconclusive > 0 {
+            3
+        } else {
+            0
+        }
+    }
+}
+
+/// Whether `case` is said to deviate and nothing in it says why: then no expectation can be about it.
+fn unfounded(case: &CaseResult) -> bool {
+    case.verdict == Verdict::Deviates && case.findings.iter().all(|f| f.level < CheckLevel::Should)
+}
+
+fn is_expected(plan: &Plan, case: &CaseResult, finding: &Finding) -> bool {
+    plan.expectations.iter().any(|planned| {
+        planned.target == case.target
+            && planned.expectation.rule == finding.rule
+            && planned.expectation.condition.matches(&case.scenario, &case.axes)
+    })
+}
+
+fn status(plan: &Plan, case: &CaseResult) -> Status {
+    let expected = match case.verdict {
+        Verdict::Conforms | Verdict::Unsupported => true,
+        Verdict::Deviates => {
+            let mut broken = case.findings.iter().filter(|finding| finding.level >= CheckLevel::Should);
+            !unfounded(case) && broken.all(|finding| is_expected(plan, case, finding))
+        }
+        Verdict::Inconclusive => false,
+    };
+    if expected { Status::Expected } else { Status::Unexpected }
+}
+
+fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
+    plan.expectations
+        .iter()
+        .map(|planned| {
+            let expectation = &planned.expectation;
+            let matching: Vec<&CaseResult> = cases
+                .iter()
+                .filter(|case| {
+                    case.target == planned.target && expectation.condition.matches(&case.scenario, &case.axes)
+                })
+                .collect();
+            let met = matching.iter().any(|c| c.findings.iter().any(|f| f.rule == expectation.rule));
+            let ended = matching
+                .iter()
+                .filter(|case| matches!(case.verdict, Verdict::Conforms | Verdict::Deviates))
+                .count() as u64;
+            let state = if planned.matches == 0 {
+                ExpectationState::Stale
+            } else if met {
+                ExpectationState::Met
+            } else if ended >= planned.matches {
+                ExpectationState::Fixed
+            } else {
+                ExpectationState::NotRun
+            };
+            ExpectationResult {
+                target: planned.target.clone(),
+                rule: expectation.rule.clone(),
+                condition: expectation.condition.clone(),
+                reason: expectation.reason.clone(),
+                link: expectation.link.clone(),
+                state,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

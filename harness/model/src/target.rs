@@ -1,0 +1,229 @@
+//! A server that can be brought up under a [`ServerPolicy`], as its folder describes it.
+//!
+//! Everything that is special to one server stands in `containers/servers/NAME/`; no code names a server.
+
+use crate::case::is_slug;
+use crate::expectation::{Condition, Expectation, parse_expectations};
+use crate::profile::{Encryption, ServerPolicy};
+use crate::scenario::ShareRole;
+use crate::words::{Algorithm, Dialect, GuestMapping, Signing};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The content of a `target.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Target {
+    /// The slug: the folder's name.
+    #[serde(skip)]
+    pub id: String,
+    /// What a person calls it.
+    pub title: String,
+    /// How it is brought up.
+    pub kind: TargetKind,
+    /// The algorithms it selects from by SMB2_SIGNING_CAPABILITIES at 3.1.1; none where it does not process that
+    /// context, which is optional ([MS-SMB2] 3.3.5.4).
+    pub signing_capabilities: Vec<Algorithm>,
+    /// Whether a run without `--target` includes it.
+    #[serde(default)]
+    pub default: bool,
+    /// What the shares are called on it.
+    pub shares: Shares,
+    /// What it cannot be set to, or does not do.
+    #[serde(default)]
+    pub unsupported: Vec<Unsupported>,
+    /// How its container is built and configured.
+    pub container: Option<ContainerSpec>,
+    /// Its known deviations.
+    #[serde(skip)]
+    pub expectations: Vec<Expectation>,
+}
+
+/// How a target is brought up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetKind {
+    /// In this process.
+    Embedded,
+    /// In a container.
+    Container,
+}
+
+/// Share names by role.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shares {
+    /// The share the test account may write to.
+    pub share: String,
+    /// The share guests may write to.
+    pub guest: String,
+}
+
+impl Shares {
+    /// What the share with this role is called.
+    #[must_use]
+    pub fn name(&self, role: ShareRole) -> &str {
+        match role {
+            ShareRole::Share => &self.share,
+            ShareRole::Guest => &self.guest,
+            ShareRole::Ipc => "IPC$",
+        }
+    }
+}
+
+/// A declared inability.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsupported {
+    /// In which cases.
+    pub when: Condition,
+    /// Why, for a reader of the report.
+    pub why: String,
+}
+
+/// How a container target is built and configured. Paths are inside the target's folder unless said otherwise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ContainerSpec {
+    /// The base image its Dockerfile starts from.
+    pub base: BaseImage,
+    /// The TCP port the server listens on inside the container.
+    #[serde(default = "smb_port")]
+    pub port: u16,
+    /// The configuration template (minijinja), rendered from the policy in the server's `words` and from the share
+    /// names. It is not part of the image.
+    pub template: String,
+    /// Where the rendered configuration goes inside the container.
+    pub config: String,
+    /// A command whose first line of output is the server's version.
+    pub version: Vec<String>,
+    /// How much memory one container may use, in MiB.
+    pub memory_mib: u64,
+    /// How this server spells the policy words.
+    pub words: PolicyWords,
+}
+
+/// A base image: a tag, and the Debian suite that debootstrap makes it from where no registry answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseImage {
+    /// The tag, such as `debian:trixie-slim`.
+    pub image: String,
+    /// The suite, such as `trixie`.
+    pub suite: String,
+}
+
+const fn smb_port() -> u16 {
+    445
+}
+
+/// A server's own words for the policy. Two policies that come out as the same configuration share one container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyWords {
+    /// Signing policies.
+    pub signing: BTreeMap<Signing, String>,
+    /// Dialects.
+    pub dialect: BTreeMap<Dialect, String>,
+    /// Signing algorithms.
+    pub algorithm: BTreeMap<Algorithm, String>,
+    /// Guest mappings.
+    pub guest: BTreeMap<GuestMapping, String>,
+    /// Encryption settings.
+    pub encryption: BTreeMap<Encryption, String>,
+}
+
+/// A target's folder that cannot be used. Displays the place and the mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("target {file}: {message}")]
+pub struct TargetError {
+    /// The file.
+    pub file: String,
+    /// What is wrong, with the line where it is.
+    pub message: String,
+}
+
+impl Target {
+    /// Parses the text of a target's `target.toml` and of its `expectations.toml`; `id` is the folder's name.
+    ///
+    /// # Errors
+    /// Unknown keys and wrong types show their line.
+    pub fn parse(id: &str, target: &str, expectations: &str) -> Result<Self, TargetError> {
+        let error = |file: &str, message: String| TargetError { file: format!("{id}/{file}"), message };
+        let mut parsed: Self =
+            toml::from_str(target).map_err(|e| error("target.toml", e.to_string().trim_end().to_owned()))?;
+        if !is_slug(id) {
+            return Err(error(
+                "target.toml",
+                "the folder's name is not made of letters, digits, `.`, `_` and `-`".into(),
+            ));
+        }
+        if (parsed.kind == TargetKind::Container) != parsed.container.is_some() {
+            return Err(error(
+                "target.toml",
+                "[container] belongs to every target of kind \"container\" and to no other".into(),
+            ));
+        }
+        id.clone_into(&mut parsed.id);
+        parsed.expectations = parse_expectations(expectations).map_err(|m| error("expectations.toml", m))?;
+        Ok(parsed)
+    }
+
+    /// Why a case with these axes cannot run here, where the target declares so.
+    #[must_use]
+    pub fn declares_unsupported(&self, scenario: &str, axes: &crate::Axes) -> Option<&str> {
+        self.unsupported.iter().find(|u| u.when.matches(scenario, axes)).map(|u| u.why.as_str())
+    }
+
+    /// Why this target cannot be set to `policy`, where its words lack one the policy needs.
+    #[must_use]
+    pub fn cannot_be_set_to(&self, policy: &ServerPolicy) -> Option<String> {
+        let words = &self.container.as_ref()?.words;
+        if !words.signing.contains_key(&policy.signing) {
+            return Some(format!("target.toml gives no word for signing `{}`", policy.signing));
+        }
+        for dialect in [policy.dialects.0, policy.dialects.1] {
+            if !words.dialect.contains_key(&dialect) {
+                return Some(format!("target.toml gives no word for dialect `{dialect}`"));
+            }
+        }
+        if let Some(algorithm) =
+            policy.algorithms.iter().flatten().find(|algorithm| !words.algorithm.contains_key(algorithm))
+        {
+            return Some(format!("target.toml gives no word for algorithm `{algorithm}`"));
+        }
+        if !words.guest.contains_key(&policy.guest) {
+            return Some(format!("target.toml gives no word for guest mapping `{}`", policy.guest));
+        }
+        if !words.encryption.contains_key(&policy.encryption) {
+            return Some(format!("target.toml gives no word for encryption `{}`", policy.encryption.word()));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMBEDDED: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = []\n\
+        [shares]\nshare = \"share\"\nguest = \"guest\"\n\
+        [[unsupported]]\nwhen = { algorithm = \"aes-128-gmac\" }\nwhy = \"no GMAC\"\n";
+
+    #[test]
+    fn declares() {
+        let target = Target::parse("e", EMBEDDED, "").unwrap();
+        let axes = crate::Axes::from([("algorithm".to_owned(), "aes-128-gmac".to_owned())]);
+        assert_eq!(target.declares_unsupported("s", &axes), Some("no GMAC"));
+        assert_eq!(target.declares_unsupported("s", &crate::Axes::new()), None);
+    }
+
+    #[test]
+    fn mistakes_name_the_file() {
+        let message = Target::parse("e", &EMBEDDED.replace("title", "titel"), "").unwrap_err().to_string();
+        assert!(message.starts_with("target e/target.toml: ") && message.contains("line 1"), "{message}");
+        let message = Target::parse("e", EMBEDDED, "[[expectation]]\n").unwrap_err().to_string();
+        assert!(message.starts_with("target e/expectations.toml: "), "{message}");
+        assert!(Target::parse("e", &EMBEDDED.replace("embedded", "container"), "").is_err());
+    }
+}

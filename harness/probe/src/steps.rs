@@ -1,0 +1,177 @@
+//! What each action of a scenario sends.
+
+use crate::session::{Answer, Client, Sign};
+use crate::{Recording, Stop};
+use evidence::Recorder;
+use model::scenario::ShareRole;
+use model::{Action, Dialect, NtStatus, Step};
+use smb::wire::{
+    AccessMask, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse, CtlCode,
+    EchoRequest, FileAttributes, FileId, FileInformationClass, FlushRequest, ImpersonationLevel, InfoType,
+    IoctlRequest, LogoffRequest, QueryDirectoryFlags, QueryDirectoryRequest, QueryInfoRequest, ReadRequest,
+    ShareAccess, TreeConnectRequest, TreeDisconnectRequest, ValidateNegotiateInfoRequest, WriteRequest, utf16,
+};
+
+/// What is written to the file and must come back.
+const PATTERN: &[u8] = b"countersign: what is read is what was written\r\n";
+/// FileStandardInformation ([MS-FSCC] 2.4.47).
+const FILE_STANDARD_INFORMATION: u8 = 5;
+/// SMB2_0_IOCTL_IS_FSCTL ([MS-SMB2] 2.2.31).
+const IS_FSCTL: u32 = 1;
+/// How long the answer to FSCTL_VALIDATE_NEGOTIATE_INFO is ([MS-SMB2] 2.2.32.6).
+const VALIDATE_NEGOTIATE_RESPONSE: u32 = 24;
+/// The FileId of an FSCTL that is about the connection.
+const NO_FILE: FileId = FileId { persistent: u64::MAX, volatile: u64::MAX };
+
+impl Client<'_> {
+    /// Carries out one step. A later step that needs what this one did not get stops the case.
+    pub(crate) async fn step(&mut self, step: &Step, recording: &mut Recording) -> Result<(), Stop> {
+        let recorder = match step.action {
+            Action::SessionSetup => return self.log_on(recording).await,
+            _ => &mut recording.recorder,
+        };
+        match step.action {
+            Action::SessionSetup => {}
+            Action::TreeConnect => self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?,
+            Action::ValidateNegotiate => self.validate_negotiate(recorder).await?,
+            Action::Create => {
+                let answer = self.open(CreateDisposition::CREATE, recorder).await?;
+                if answer.header.status != NtStatus::SUCCESS {
+                    return Err(Stop::GivesUp("the server did not create the file"));
+                }
+                self.file = Some(answer.body::<CreateResponse>()?.file_id);
+            }
+            Action::Reopen => {
+                let answer = self.open(CreateDisposition::OPEN, recorder).await?;
+                if answer.header.status == NtStatus::SUCCESS {
+                    self.file = Some(answer.body::<CreateResponse>()?.file_id);
+                }
+            }
+            Action::Write => {
+                let body = WriteRequest { file_id: self.file()?, data: PATTERN.to_vec(), ..Default::default() };
+                self.exchange(&body, Sign::AsSession, recorder).await?;
+            }
+            Action::Flush => {
+                let body = FlushRequest { file_id: self.file()?, ..Default::default() };
+                self.exchange(&body, Sign::AsSession, recorder).await?;
+            }
+            Action::Read => {
+                let length = u32::try_from(PATTERN.len()).unwrap_or(u32::MAX);
+                let body = ReadRequest { file_id: self.file()?, length, ..Default::default() };
+                self.exchange(&body, Sign::AsSession, recorder).await?;
+            }
+            Action::QueryInfo => {
+                let body = QueryInfoRequest {
+                    info_type: InfoType::FILE,
+                    file_info_class: FILE_STANDARD_INFORMATION,
+                    output_buffer_length: 1024,
+                    file_id: self.file()?,
+                    ..Default::default()
+                };
+                self.exchange(&body, Sign::AsSession, recorder).await?;
+            }
+            Action::QueryDirectory => self.query_directory(recorder).await?,
+            Action::Delete => {
+                let body = CloseRequest { file_id: self.file()?, ..Default::default() };
+                self.exchange(&body, Sign::AsSession, recorder).await?;
+                self.file = None;
+            }
+            Action::Echo => {
+                self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
+            }
+            Action::TreeDisconnect => {
+                self.exchange(&TreeDisconnectRequest::default(), Sign::AsSession, recorder).await?;
+                self.tree = 0;
+            }
+            Action::Logoff => {
+                self.tree = 0;
+                self.exchange(&LogoffRequest::default(), Sign::AsSession, recorder).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self) -> Result<FileId, Stop> {
+        self.file.ok_or(Stop::GivesUp("no file is open for this step"))
+    }
+
+    async fn tree_connect(&mut self, share: ShareRole, recorder: &mut Recorder) -> Result<(), Stop> {
+        let path = format!("\\\\{}\\{}", self.endpoint.address.ip(), self.endpoint.shares.name(share));
+        let body = TreeConnectRequest { path: utf16(&path), ..Default::default() };
+        let sign = if self.dialect == Some(Dialect::Smb311) { Sign::Always } else { Sign::AsSession };
+        let answer = self.exchange(&body, sign, recorder).await?;
+        if answer.header.status != NtStatus::SUCCESS {
+            return Err(Stop::GivesUp("the server refused TREE_CONNECT"));
+        }
+        self.tree = answer.header.tree_id;
+        Ok(())
+    }
+
+    async fn validate_negotiate(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let sent = self.negotiate_sent().ok_or(Stop::GivesUp("nothing was negotiated for this step"))?;
+        let input = ValidateNegotiateInfoRequest {
+            capabilities: sent.capabilities,
+            guid: sent.client_guid,
+            security_mode: sent.security_mode,
+            dialects: sent.dialects.clone(),
+        };
+        let body = IoctlRequest {
+            ctl_code: CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO,
+            file_id: NO_FILE,
+            max_output_response: VALIDATE_NEGOTIATE_RESPONSE,
+            flags: IS_FSCTL,
+            input: input.encode().map_err(Stop::Request)?,
+            ..Default::default()
+        };
+        self.exchange(&body, Sign::Always, recorder).await?;
+        Ok(())
+    }
+
+    /// CREATE of the case's own file. It deletes itself when closed, so a case that is cut short leaves nothing.
+    async fn open(&mut self, disposition: CreateDisposition, recorder: &mut Recorder) -> Result<Answer, Stop> {
+        let name = utf16(&self.file_name);
+        let body = CreateRequest {
+            desired_access: AccessMask::FILE_READ_DATA
+                .with(AccessMask::FILE_WRITE_DATA)
+                .with(AccessMask::FILE_READ_ATTRIBUTES)
+                .with(AccessMask::DELETE),
+            file_attributes: FileAttributes::NORMAL,
+            share_access: ShareAccess::READ.with(ShareAccess::WRITE).with(ShareAccess::DELETE),
+            impersonation_level: ImpersonationLevel::IMPERSONATION,
+            create_disposition: disposition,
+            create_options: CreateOptions::NON_DIRECTORY_FILE.with(CreateOptions::DELETE_ON_CLOSE),
+            name,
+            ..Default::default()
+        };
+        self.exchange(&body, Sign::AsSession, recorder).await
+    }
+
+    /// Opens the root of the share, looks for the case's file in it, and closes it.
+    async fn query_directory(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let open = CreateRequest {
+            desired_access: AccessMask::FILE_READ_DATA.with(AccessMask::FILE_READ_ATTRIBUTES),
+            share_access: ShareAccess::READ.with(ShareAccess::WRITE).with(ShareAccess::DELETE),
+            impersonation_level: ImpersonationLevel::IMPERSONATION,
+            create_disposition: CreateDisposition::OPEN,
+            create_options: CreateOptions::DIRECTORY_FILE,
+            ..Default::default()
+        };
+        let answer = self.exchange(&open, Sign::AsSession, recorder).await?;
+        if answer.header.status != NtStatus::SUCCESS {
+            return Ok(()); // The judge sees the status.
+        }
+        let root = answer.body::<CreateResponse>()?.file_id;
+        let query = QueryDirectoryRequest {
+            file_information_class: FileInformationClass::ID_BOTH_DIRECTORY,
+            flags: QueryDirectoryFlags::RESTART_SCANS,
+            file_id: root,
+            output_buffer_length: 16 << 10,
+            file_name: utf16(&self.file_name),
+            ..Default::default()
+        };
+        self.exchange(&query, Sign::AsSession, recorder).await?;
+        let close = CloseRequest { file_id: root, ..Default::default() };
+        self.exchange(&close, Sign::AsSession, recorder).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,368 @@
+//! One connection, followed.
+
+use super::{Message, Session, Signature, Way};
+use crate::nbss::Splitter;
+use crate::preauth::PreauthHash;
+use crate::signing::{BadSignature, SigningKey};
+use crate::wire::{
+    self, Body, Command, ContextData, ContextType, DialectRevision, Flags, Header, NegotiateRequest, NegotiateResponse,
+    SecurityMode, SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, SigningCapabilities,
+};
+use model::{Algorithm, Dialect, NtStatus};
+use std::collections::BTreeMap;
+
+/// The longest message that is followed: what the 24-bit length of the transport can announce ([MS-SMB2] 2.1). The
+/// bytes themselves are already at hand, so this is no allocation.
+const LONGEST: usize = 0xFF_FFFF;
+
+/// What NEGOTIATE settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The index of the request.
+    pub request: usize,
+    /// The index of the response.
+    pub response: usize,
+    /// The dialect the server selected.
+    pub revision: DialectRevision,
+    /// The same as a word, where there is one.
+    pub dialect: Option<Dialect>,
+    /// The dialects the client offered.
+    pub offered_dialects: Vec<DialectRevision>,
+    /// The SecurityMode the client sent.
+    pub client_mode: SecurityMode,
+    /// The SecurityMode the server answered.
+    pub server_mode: SecurityMode,
+    /// The signing algorithm ids the client offered; `None` where it sent no such context.
+    pub offered_algorithms: Option<Vec<u16>>,
+    /// The ids in each SMB2_SIGNING_CAPABILITIES context of the answer; an unreadable context is an empty list.
+    pub selected_algorithms: Vec<Vec<u16>>,
+    /// The whole request.
+    pub request_body: NegotiateRequest,
+    /// The whole response.
+    pub response_body: NegotiateResponse,
+}
+
+impl Negotiated {
+    /// The algorithm the connection signs with: the one id that was selected at 3.1.1, else the dialect's own.
+    /// `None` where the selected id names no algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        let dialect = self.dialect?;
+        match (dialect, self.selected_algorithms.as_slice()) {
+            (Dialect::Smb311, [ids, ..]) => ids.first().copied().and_then(Algorithm::from_smb2_id),
+            _ => dialect.algorithms().first().copied(),
+        }
+    }
+}
+
+/// Bytes that are no SMB2 message. What follows them on that side is not read: a stream that lost its framing has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Garbage {
+    /// Whose bytes.
+    pub way: Way,
+    /// The packet in which they begin.
+    pub frame: u64,
+    /// What is wrong with them.
+    pub what: String,
+}
+
+/// One direction's stream: its splitter, and where in it each packet begins.
+struct Stream {
+    splitter: Splitter,
+    offset: u64,
+    packets: Vec<(u64, u64)>,
+    lost: bool,
+}
+
+impl Stream {
+    fn new() -> Self {
+        Self { splitter: Splitter::new(LONGEST), offset: 0, packets: Vec::new(), lost: false }
+    }
+
+    fn frame_at(&self, offset: u64) -> u64 {
+        let after = self.packets.partition_point(|(start, _)| *start <= offset);
+        after.checked_sub(1).and_then(|i| self.packets.get(i)).map_or(0, |(_, frame)| *frame)
+    }
+}
+
+/// A SESSION_SETUP exchange in progress.
+#[derive(Clone)]
+struct Pending {
+    hash: PreauthHash,
+}
+
+/// One connection, followed from its first byte.
+pub struct Connection {
+    keys: BTreeMap<u64, [u8; 16]>,
+    to_server: Stream,
+    to_client: Stream,
+    outstanding: BTreeMap<u64, usize>,
+    preauth: PreauthHash,
+    setups: BTreeMap<u64, Pending>,
+    /// Every message in the order in which it was completed.
+    pub messages: Vec<Message>,
+    /// What NEGOTIATE settled, once it did.
+    pub negotiated: Option<Negotiated>,
+    /// The sessions that were established.
+    pub sessions: BTreeMap<u64, Session>,
+    /// Bytes that are no SMB2, in the order they came.
+    pub garbage: Vec<Garbage>,
+    /// Whether a TRANSFORM_HEADER was seen: the rest is encrypted and opaque here.
+    pub encrypted: bool,
+}
+
+impl Connection {
+    /// A connection of which nothing is known but the keys of its sessions, by SessionId.
+    #[must_use]
+    pub fn new(keys: BTreeMap<u64, [u8; 16]>) -> Self {
+        Self {
+            keys,
+            to_server: Stream::new(),
+            to_client: Stream::new(),
+            outstanding: BTreeMap::new(),
+            preauth: PreauthHash::default(),
+            setups: BTreeMap::new(),
+            messages: Vec::new(),
+            negotiated: None,
+            sessions: BTreeMap::new(),
+            garbage: Vec::new(),
+            encrypted: false,
+        }
+    }
+
+    /// Takes the bytes of one packet.
+    pub fn push(&mut self, way: Way, frame: u64, bytes: &[u8]) {
+        let stream = self.stream(way);
+        if stream.lost {
+            return;
+        }
+        stream.packets.push((stream.offset, frame));
+        stream.offset += bytes.len() as u64;
+        stream.splitter.push(bytes);
+        loop {
+            let stream = self.stream(way);
+            match stream.splitter.next_message() {
+                Ok(Some(framed)) => {
+                    // The four bytes of the transport header belong to the packet in which the message begins.
+                    let offset = framed.offset.saturating_sub(4);
+                    let frame = stream.frame_at(offset);
+                    self.message(way, frame, offset, &framed.bytes);
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    stream.lost = true;
+                    self.garbage.push(Garbage { way, frame, what: error.to_string() });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// How many bytes of a message that never ended are there, and how many it announced, where its transport header
+    /// is whole.
+    #[must_use]
+    pub fn unfinished(&self, way: Way) -> Option<(usize, Option<usize>)> {
+        let splitter = match way {
+            Way::ToServer => &self.to_server.splitter,
+            Way::ToClient => &self.to_client.splitter,
+        };
+        let (pending, announced) = (splitter.pending(), splitter.announced());
+        // What is pending counts the four bytes of the transport header, what is announced does not.
+        let came = if announced.is_some() { pending.saturating_sub(4) } else { pending };
+        (pending > 0).then_some((came, announced))
+    }
+
+    fn stream(&mut self, way: Way) -> &mut Stream {
+        match way {
+            Way::ToServer => &mut self.to_server,
+            Way::ToClient => &mut self.to_client,
+        }
+    }
+
+    fn message(&mut self, way: Way, frame: u64, offset: u64, bytes: &[u8]) {
+        if wire::Protocol::of(bytes) == wire::Protocol::Transform {
+            self.encrypted = true;
+            return;
+        }
+        let elements = match wire::elements(bytes) {
+            Ok(elements) => elements,
+            Err(error) => {
+                self.garbage.push(Garbage { way, frame, what: error.to_string() });
+                return;
+            }
+        };
+        let mut related = 0;
+        for element in elements {
+            let header = element.header.clone();
+            let index = self.messages.len();
+            let request = (way == Way::ToClient)
+                .then(|| self.outstanding.get(&header.message_id).copied())
+                .flatten()
+                .filter(|_| header.message_id != u64::MAX);
+            let session_id = self.session_of(way, &header, request, related);
+            related = session_id;
+            let mut message = Message {
+                way,
+                frame,
+                offset,
+                element: element.index,
+                header,
+                bytes: element.bytes.to_vec(),
+                signature: Signature::Unsigned { zero: true },
+                request,
+                responses: Vec::new(),
+                session_id,
+            };
+            match way {
+                Way::ToServer => self.request(&mut message, index),
+                Way::ToClient => self.response(&mut message, index),
+            }
+            message.signature = self.signature(&message);
+            self.messages.push(message);
+        }
+    }
+
+    /// The session a message belongs to ([MS-SMB2] 3.2.5.1.3: a response is looked up by its request's SessionId,
+    /// a SESSION_SETUP response by its own; 3.3.5.2.7.2: a related element inherits).
+    fn session_of(&self, way: Way, header: &Header, request: Option<usize>, related: u64) -> u64 {
+        match (way, request.and_then(|r| self.messages.get(r))) {
+            (Way::ToServer, _) if header.flags.contains(Flags::RELATED) => related,
+            (Way::ToClient, Some(request)) if request.command() != Command::SESSION_SETUP => request.session_id,
+            _ => header.session_id,
+        }
+    }
+
+    fn request(&mut self, message: &mut Message, index: usize) {
+        let header = &message.header;
+        // CANCEL carries the MessageId of the request it cancels and has no response of its own.
+        if header.command != Command::CANCEL {
+            self.outstanding.insert(header.message_id, index);
+        }
+        match header.command {
+            Command::NEGOTIATE => self.preauth.update(&message.bytes),
+            Command::SESSION_SETUP if !self.sessions.contains_key(&header.session_id) => {
+                let mut pending = self
+                    .setups
+                    .remove(&header.session_id)
+                    .filter(|_| header.session_id != 0)
+                    .unwrap_or_else(|| Pending { hash: self.preauth.clone() });
+                pending.hash.update(&message.bytes);
+                // Until the first response names the session, its exchange is known by SessionId 0.
+                self.setups.insert(header.session_id, pending);
+            }
+            _ => {}
+        }
+    }
+
+    fn response(&mut self, message: &mut Message, index: usize) {
+        if let Some(request) = message.request.and_then(|r| self.messages.get_mut(r)) {
+            request.responses.push(index);
+        }
+        match message.header.command {
+            Command::NEGOTIATE => self.negotiate_response(message, index),
+            Command::SESSION_SETUP => self.setup_response(message, index),
+            _ => {}
+        }
+    }
+
+    fn negotiate_response(&mut self, message: &Message, index: usize) {
+        let request = message
+            .request
+            .and_then(|r| self.messages.get(r).map(|m| (r, m)))
+            .and_then(|(r, m)| NegotiateRequest::parse(&m.bytes).ok().map(|body| (r, body)));
+        let (Some((request, request_body)), Ok(response_body)) =
+            (request, NegotiateResponse::parse(&message.bytes))
+        else {
+            return;
+        };
+        if message.header.status != NtStatus::SUCCESS {
+            return;
+        }
+        self.preauth.update(&message.bytes);
+        self.negotiated = Some(Negotiated {
+            request,
+            response: index,
+            revision: response_body.dialect_revision,
+            dialect: response_body.dialect_revision.to_dialect(),
+            offered_dialects: request_body.dialects.clone(),
+            client_mode: request_body.security_mode,
+            server_mode: response_body.security_mode,
+            offered_algorithms: signing_contexts(&request_body.negotiate_contexts).into_iter().next(),
+            selected_algorithms: signing_contexts(&response_body.negotiate_contexts),
+            request_body,
+            response_body,
+        });
+    }
+
+    fn setup_response(&mut self, message: &Message, index: usize) {
+        let id = message.header.session_id;
+        let asked = message.request.and_then(|r| self.messages.get(r));
+        let asked_id = asked.map_or(id, |request| request.header.session_id);
+        if self.sessions.contains_key(&id) {
+            return; // A reauthentication keeps the keys (3.3.5.5.2).
+        }
+        let binding = asked
+            .and_then(|request| SessionSetupRequest::parse(&request.bytes).ok())
+            .is_some_and(|body| body.flags.contains(SessionSetupFlags::BINDING));
+        let Some(mut pending) = self.setups.remove(&asked_id) else { return };
+        match message.header.status {
+            NtStatus::MORE_PROCESSING_REQUIRED => {
+                pending.hash.update(&message.bytes);
+                self.setups.insert(id, pending);
+            }
+            // A binding takes its signing key from another connection, which is not followed here.
+            NtStatus::SUCCESS if !binding => {
+                let (dialect, algorithm) = match &self.negotiated {
+                    Some(negotiated) => (negotiated.dialect, negotiated.algorithm()),
+                    None => (None, None),
+                };
+                let key = dialect.and_then(|dialect| {
+                    Session::signing_key(dialect, algorithm, self.keys.get(&id), &pending.hash)
+                });
+                self.sessions.insert(
+                    id,
+                    Session { id, established: index, flags: session_flags(&message.bytes), algorithm, key },
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn signature(&self, message: &Message) -> Signature {
+        if !message.header.flags.contains(Flags::SIGNED) {
+            return Signature::Unsigned { zero: message.header.signature == [0; 16] };
+        }
+        let Some(session) = self.sessions.get(&message.session_id) else { return Signature::NoKey };
+        let (Some(key), Some(algorithm)) = (session.key(), session.algorithm) else { return Signature::NoKey };
+        verify(key, algorithm, &message.bytes)
+    }
+}
+
+/// The SessionFlags of a SESSION_SETUP response ([MS-SMB2] 2.2.6), also of one whose buffer cannot be read: the session
+/// is there all the same, and its signatures say whether to believe the rest.
+fn session_flags(message: &[u8]) -> SessionFlags {
+    if let Ok(body) = SessionSetupResponse::parse(message) {
+        return body.session_flags;
+    }
+    match message.get(66..68) {
+        Some(&[low, high]) => SessionFlags(u16::from_le_bytes([low, high])),
+        _ => SessionFlags(0),
+    }
+}
+
+fn verify(key: &SigningKey, algorithm: Algorithm, bytes: &[u8]) -> Signature {
+    match key.verify(bytes) {
+        Ok(_) => Signature::Valid(algorithm),
+        Err(BadSignature::Mismatch { expected, got }) => Signature::Invalid { expected, got },
+        Err(BadSignature::TooShort(_)) => Signature::NoKey,
+    }
+}
+
+/// The ids in each SMB2_SIGNING_CAPABILITIES context; one that cannot be read is an empty list, so it still counts.
+fn signing_contexts(contexts: &[wire::NegotiateContext]) -> Vec<Vec<u16>> {
+    contexts
+        .iter()
+        .filter(|context| context.context_type == ContextType::SIGNING_CAPABILITIES)
+        .map(|context| SigningCapabilities::parse(&context.data).map(|c| c.algorithms).unwrap_or_default())
+        .collect()
+}

@@ -1,0 +1,11 @@
+//! The SMB protocol without I/O: wire formats, signing, key derivation, authentication.
+
+pub mod auth;
+pub mod follow;
+pub mod kdf;
+pub mod nbss;
+pub mod ntlm;
+pub mod preauth;
+pub mod signing;
+pub mod spnego;
+pub mod wire;

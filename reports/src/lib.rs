@@ -1,0 +1,30 @@
+//! Renders `results.json` for people and for CI; knows nothing of SMB.
+//!
+//! Every renderer is a pure function of [`model::Results`]. What a case's verdict and status look like is decided
+//! once, in one table of outcomes, and what stands in which row and column of a matrix once as well; the terminal, the
+//! HTML page and JUnit differ in form only.
+//!
+//! Text in a result may come from a server nobody trusts: each renderer shows it as text, never as control
+//! characters, markup or a link.
+
+mod digest;
+mod headline;
+pub mod html;
+pub mod junit;
+mod matrix;
+mod outcomes;
+pub mod schema;
+mod story;
+pub mod terminal;
+mod text;
+
+/// A report that could not be rendered. Displays as what completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The template could not be rendered.
+    #[error("render the HTML report")]
+    Html(#[from] askama::Error),
+    /// The XML could not be written.
+    #[error("render the JUnit report")]
+    Junit(#[from] quick_junit::SerializeError),
+}

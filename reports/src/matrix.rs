@@ -1,0 +1,155 @@
+//! Which axis goes where: one matrix for every scenario on every target.
+//!
+//! What the two sides are set to stands in columns, everything else in rows; an axis with a single value is said once.
+
+use model::{CaseResult, Results};
+use std::collections::BTreeMap;
+
+/// More columns than this do not fit beside their row labels.
+const MOST_COLUMNS: usize = 5;
+/// Row axes that come first, in this order; the others follow by name.
+const FIRST_ROWS: [&str; 2] = ["dialect", "algorithm"];
+
+/// A scenario on a target.
+#[derive(Debug)]
+pub(crate) struct Matrix<'a> {
+    pub(crate) scenario: &'a str,
+    pub(crate) target: &'a str,
+    /// The axes that do not vary.
+    pub(crate) fixed: Vec<(&'a str, &'a str)>,
+    pub(crate) row_axes: Vec<&'a str>,
+    pub(crate) column_axes: Vec<&'a str>,
+    /// For every column, the value of every column axis.
+    pub(crate) columns: Vec<Vec<&'a str>>,
+    pub(crate) rows: Vec<Row<'a>>,
+}
+
+/// A row of a matrix.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    /// The value of every row axis.
+    pub(crate) label: Vec<&'a str>,
+    /// For every column, the case and its place in the results; none where the scenario has no such case.
+    pub(crate) cells: Vec<Option<(usize, &'a CaseResult)>>,
+}
+
+impl<'a> Matrix<'a> {
+    /// Its cases.
+    pub(crate) fn cases(&self) -> impl Iterator<Item = &'a CaseResult> {
+        self.rows.iter().flat_map(|row| row.cells.iter().flatten().map(|(_, case)| *case))
+    }
+}
+
+/// Every scenario on every target, in the order in which they first appear.
+pub(crate) fn matrices(results: &Results) -> Vec<Matrix<'_>> {
+    let mut all = Vec::new();
+    for scenario in distinct(results.cases.iter().map(|case| case.scenario.as_str())) {
+        let cases: Vec<(usize, &CaseResult)> =
+            results.cases.iter().enumerate().filter(|(_, case)| case.scenario == scenario).collect();
+        // Over all targets, so that a scenario has one shape.
+        let shape = Shape::of(&cases);
+        for target in distinct(cases.iter().map(|(_, case)| case.target.as_str())) {
+            let cases = cases.iter().copied().filter(|(_, case)| case.target == target);
+            all.push(shape.fill(scenario, target, cases));
+        }
+    }
+    all
+}
+
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut known = Vec::new();
+    for it in all {
+        if !known.contains(&it) {
+            known.push(it);
+        }
+    }
+    known
+}
+
+/// A case's value of an axis it may not have.
+fn value<'a>(case: &'a CaseResult, axis: &str) -> &'a str {
+    case.axes.get(axis).map_or("–", String::as_str)
+}
+
+/// What varies in a scenario, and where it stands.
+struct Shape<'a> {
+    fixed: Vec<(&'a str, &'a str)>,
+    rows: Vec<&'a str>,
+    columns: Vec<&'a str>,
+    /// The values of each axis in the order in which they first appear.
+    values: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> Shape<'a> {
+    fn of(cases: &[(usize, &'a CaseResult)]) -> Self {
+        let mut values: BTreeMap<&'a str, Vec<&'a str>> = BTreeMap::new();
+        for axis in cases.iter().flat_map(|(_, case)| case.axes.keys()) {
+            values.entry(axis).or_insert_with(|| distinct(cases.iter().map(|(_, case)| value(case, axis))));
+        }
+        let number = |axis: &str| values.get(axis).map_or(1, Vec::len);
+        let side = |axis: &str| matches!(axis.split('.').next(), Some("client" | "server"));
+        let (fixed, varying): (Vec<&str>, Vec<&str>) = values.keys().partition(|axis| number(axis) == 1);
+        let (mut columns, mut rows): (Vec<&str>, Vec<&str>) =
+            varying.into_iter().partition(|axis| side(axis));
+        rows.sort_by_key(|axis| {
+            FIRST_ROWS.iter().position(|first| first == axis).unwrap_or(FIRST_ROWS.len())
+        });
+        while columns.iter().map(|axis| number(axis)).product::<usize>() > MOST_COLUMNS {
+            rows.push(columns.remove(0));
+        }
+        if rows.is_empty() && !columns.is_empty() {
+            rows.push(columns.remove(0));
+        } else if columns.is_empty()
+            && rows.len() > 1
+            && let Some(last) = rows.pop_if(|axis| number(axis) <= MOST_COLUMNS)
+        {
+            columns.push(last);
+        }
+        let fixed = fixed.iter().filter_map(|axis| Some((*axis, *values.get(axis)?.first()?))).collect();
+        Self { fixed, rows, columns, values }
+    }
+
+    /// What a case's values of `axes` sort by, and the values.
+    fn key(&self, axes: &[&str], case: &'a CaseResult) -> (Vec<usize>, Vec<&'a str>) {
+        let words: Vec<&str> = axes.iter().map(|axis| value(case, axis)).collect();
+        let rank = |axis: &str, word: &str| self.values.get(axis)?.iter().position(|known| *known == word);
+        (axes.iter().zip(&words).map(|(axis, word)| rank(axis, word).unwrap_or_default()).collect(), words)
+    }
+
+    fn fill(
+        &self,
+        scenario: &'a str,
+        target: &'a str,
+        cases: impl Iterator<Item = (usize, &'a CaseResult)>,
+    ) -> Matrix<'a> {
+        let cases: Vec<_> = cases.collect();
+        let mut columns: Vec<_> = distinct(cases.iter().map(|(_, case)| self.key(&self.columns, case)));
+        columns.sort();
+        let mut keys: Vec<_> = distinct(cases.iter().map(|(_, case)| self.key(&self.rows, case)));
+        keys.sort();
+        let mut rows: Vec<Row<'a>> = Vec::new();
+        for key in keys {
+            let first = rows.len();
+            for (index, case) in cases.iter().filter(|(_, case)| self.key(&self.rows, case) == key) {
+                let column = self.key(&self.columns, case);
+                let column = columns.iter().position(|known| *known == column).unwrap_or_default();
+                // Two cases with the same axes are never meant; were there any, both would have to be seen.
+                let free = rows.iter().skip(first).position(|row| row.cells[column].is_none());
+                let at = free.map_or(rows.len(), |free| first + free);
+                if at == rows.len() {
+                    rows.push(Row { label: key.1.clone(), cells: vec![None; columns.len()] });
+                }
+                rows[at].cells[column] = Some((*index, case));
+            }
+        }
+        Matrix {
+            scenario,
+            target,
+            fixed: self.fixed.clone(),
+            row_axes: self.rows.clone(),
+            column_axes: self.columns.clone(),
+            columns: columns.into_iter().map(|(_, words)| words).collect(),
+            rows,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The one table of outcomes: what each state is called and looks like, in the terminal, in HTML and in JUnit alike.
+//!
+//! A mark and a word always stand beside the colour: a report must read the same in monochrome.
+
+use anstyle::{AnsiColor, Style};
+use model::results::{Status, TargetState};
+use model::{CaseResult, ExpectationState, Verdict};
+
+/// What JUnit says of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Junit {
+    Success,
+    Failure,
+    Error,
+    Skipped,
+}
+
+/// How something looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// One column wide.
+    pub(crate) mark: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) style: Style,
+    /// The CSS class; style.css has one rule for each.
+    pub(crate) class: &'static str,
+    pub(crate) junit: Junit,
+}
+
+/// What became of a case: its verdict and its status as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Conforms,
+    /// Deviates as an expectation says.
+    Known,
+    /// Deviates otherwise.
+    Deviates,
+    Unsupported,
+    Inconclusive,
+}
+
+impl State {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Conforms, Self::Known, Self::Deviates, Self::Unsupported, Self::Inconclusive];
+
+    pub(crate) const fn of(case: &CaseResult) -> Self {
+        match (case.verdict, case.status) {
+            (Verdict::Inconclusive, _) => Self::Inconclusive,
+            (_, Status::Unexpected) => Self::Deviates,
+            (Verdict::Conforms, Status::Expected) => Self::Conforms,
+            (Verdict::Deviates, Status::Expected) => Self::Known,
+            (Verdict::Unsupported, Status::Expected) => Self::Unsupported,
+        }
+    }
+
+    pub(crate) const fn look(self) -> Look {
+        match self {
+            Self::Conforms => look("✓", "conforms", GOOD, "good", Junit::Success),
+            Self::Known => look("~", "deviates as expected", KNOWN, "known", Junit::Success),
+            Self::Deviates => look("✗", "deviates", BAD, "bad", Junit::Failure),
+            Self::Unsupported => look("–", "unsupported", QUIET, "quiet", Junit::Skipped),
+            Self::Inconclusive => look("?", "inconclusive", UNSURE, "unsure", Junit::Error),
+        }
+    }
+}
+
+/// The word of a case's cell: what the client experienced where that is known, else the verdict.
+pub(crate) const fn cell_word(case: &CaseResult) -> &'static str {
+    match (State::of(case), &case.outcome) {
+        (State::Conforms | State::Known | State::Deviates, Some(outcome)) => outcome.kind.word(),
+        (state, _) => state.look().word,
+    }
+}
+
+/// How a target's state looks.
+pub(crate) const fn target(state: TargetState) -> Look {
+    match state {
+        TargetState::Ready => look("✓", "ready", GOOD, "good", Junit::Success),
+        TargetState::Failed => look("?", "failed", UNSURE, "unsure", Junit::Error),
+        TargetState::Omitted => look("–", "omitted", QUIET, "quiet", Junit::Skipped),
+    }
+}
+
+/// How an expectation's state looks, and what to do about it.
+pub(crate) const fn expectation(state: ExpectationState) -> (Look, &'static str) {
+    match state {
+        ExpectationState::Met => {
+            (look("~", "met", KNOWN, "known", Junit::Success), "the deviation was seen: keep it")
+        }
+        ExpectationState::Fixed => (
+            look("✗", "fixed", BAD, "bad", Junit::Failure),
+            "every case it is about ran to the end and the rule stayed silent: remove it",
+        ),
+        ExpectationState::Stale => (
+            look("✗", "stale", BAD, "bad", Junit::Failure),
+            "it matches no case of the catalogue: correct its condition or remove it",
+        ),
+        ExpectationState::NotRun => (
+            look("–", "not run", QUIET, "quiet", Junit::Skipped),
+            "not all of its cases ran to the end: nothing to do",
+        ),
+    }
+}
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const KNOWN: Style = AnsiColor::Cyan.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const UNSURE: Style = AnsiColor::Yellow.on_default();
+const QUIET: Style = Style::new().dimmed();
+
+const fn look(
+    mark: &'static str,
+    word: &'static str,
+    style: Style,
+    class: &'static str,
+    junit: Junit,
+) -> Look {
+    Look { mark, word, style, class, junit }
+}

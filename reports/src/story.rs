@@ -1,0 +1,104 @@
+//! What is told of a case and of a finding, as labelled lines that every report sets in its own way.
+
+use crate::text::{clean, clip};
+use model::{CaseResult, CheckLevel, Finding, FrameRef, Outcome, Subject};
+
+/// The longest text of a server that is shown; `results.json` has all of it.
+pub(crate) const LONGEST: usize = 600;
+
+/// A label and what it says, cleaned.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) label: &'static str,
+    pub(crate) text: String,
+}
+
+fn line(label: &'static str, text: &str) -> Line {
+    Line { label, text: clip(&clean(text), LONGEST) }
+}
+
+/// What was predicted, what happened, and why it is not known.
+pub(crate) fn experience(case: &CaseResult) -> Vec<Line> {
+    let mut all = Vec::new();
+    let unpredicted = || "nothing: a capture made elsewhere".to_owned();
+    all.push(line("predicted", &case.predicted.as_ref().map_or_else(unpredicted, Outcome::line)));
+    if let Some(outcome) = &case.outcome {
+        all.push(line("observed", &observed(outcome)));
+    }
+    if let Some(shown) = case.outcome.as_ref().and_then(|outcome| outcome.shown.as_ref()) {
+        all.push(line("shown", &format!("{}: {}", shown.code, shown.text)));
+    }
+    all.extend(case.why.as_deref().map(|why| line("why", why)));
+    all
+}
+
+fn observed(outcome: &Outcome) -> String {
+    let mut observed = outcome.line();
+    if let Some(signed) = outcome.signed {
+        let ((requests, all_requests), (responses, all_responses)) = (signed.requests, signed.responses);
+        observed.push_str(&format!(
+            "; signed and valid: {requests} of {all_requests} requests, {responses} of {all_responses} responses"
+        ));
+    }
+    observed
+}
+
+/// What a finding says.
+pub(crate) fn about(finding: &Finding) -> Vec<Line> {
+    let mut all = vec![line("expected", &finding.expected), line("got", &finding.got)];
+    if let Some(at) = &finding.at {
+        all.push(Line { label: "where", text: place(at) });
+    }
+    if !finding.cites.is_empty() {
+        all.push(line("cites", &finding.cites.join("; ")));
+    }
+    all
+}
+
+/// Where to look and how to see it again.
+pub(crate) fn pointers(case: &CaseResult) -> Vec<Line> {
+    let evidence = case.evidence.as_deref().map(|path| Line { label: "evidence", text: clean(path) });
+    let reproduce = Line { label: "reproduce", text: clean(&case.reproduce) };
+    evidence.into_iter().chain([reproduce]).collect()
+}
+
+/// A place in the evidence, as Wireshark numbers it.
+pub(crate) fn place(at: &FrameRef) -> String {
+    let mut place = format!("frame {}, connection {}", at.frame, at.connection);
+    if let Some(leg) = at.leg {
+        place.push_str(&format!(", leg {leg}"));
+    }
+    if at.element > 0 {
+        place.push_str(&format!(", element {}", at.element));
+    }
+    if let Some((first, end)) = at.bytes {
+        place.push_str(&format!(", bytes {first}..{end}"));
+    }
+    place
+}
+
+/// `MUST`, as specifications write it.
+pub(crate) const fn level(level: CheckLevel) -> &'static str {
+    match level {
+        CheckLevel::Must => "MUST",
+        CheckLevel::Should => "SHOULD",
+        CheckLevel::Info => "INFO",
+    }
+}
+
+/// Whose duty it was.
+pub(crate) const fn subject(subject: Subject) -> &'static str {
+    subject.word()
+}
+
+/// What stands between the scenario and the target in a case's id.
+pub(crate) fn cell(case: &CaseResult) -> String {
+    let id = case.id.as_str();
+    let rest = id.strip_prefix(case.scenario.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    let rest = rest.and_then(|rest| rest.strip_suffix(case.target.as_str()));
+    match rest.and_then(|rest| rest.strip_suffix('@')) {
+        Some("") => "case".to_owned(),
+        Some(cell) => clean(cell),
+        None => clean(id),
+    }
+}

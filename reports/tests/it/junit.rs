@@ -1,0 +1,40 @@
+use super::support;
+use countersign_reports as reports;
+
+#[test]
+fn every_state() {
+    insta::assert_snapshot!(reports::junit::render(&support::sample()).unwrap());
+}
+
+#[test]
+fn an_empty_plan_is_not_green() {
+    insta::assert_snapshot!(reports::junit::render(&support::nothing()).unwrap());
+}
+
+#[test]
+fn hostile_text_is_text() {
+    let xml = reports::junit::render(&support::sample()).unwrap();
+    support::assert_harmless(&xml);
+    assert!(!xml.contains("<script"));
+    assert!(xml.contains("&lt;script&gt;alert(1)&lt;/script&gt;\u{fffd}[31m"));
+}
+
+#[test]
+fn the_same_results_give_the_same_text() {
+    let once = reports::junit::render(&support::sample()).unwrap();
+    assert_eq!(once, reports::junit::render(&support::sample()).unwrap());
+}
+
+#[test]
+fn every_case_is_a_test_case() {
+    let results = support::sample();
+    let xml = reports::junit::render(&results).unwrap();
+    for case in &results.cases {
+        let suite = format!("classname=\"{}@{}\"", case.scenario, case.target);
+        let cell =
+            case.axes.iter().map(|(axis, word)| format!("{axis}={word}")).collect::<Vec<_>>().join(",");
+        let found =
+            xml.lines().filter(|line| line.contains(&suite) && line.contains(&format!("name=\"{cell}\"")));
+        assert_eq!(found.count(), 1, "{}", case.id);
+    }
+}

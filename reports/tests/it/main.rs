@@ -1,0 +1,12 @@
+//! The renderers over results that hold every state there is.
+
+#[cfg(test)]
+mod html;
+#[cfg(test)]
+mod junit;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod terminal;
