@@ -55,12 +55,12 @@ root=$work/root
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/container"
 printf '%s\n' 'path-exclude /usr/share/doc/*' 'path-exclude /usr/share/man/*' 'path-exclude /usr/share/info/*' \
     'path-exclude /usr/share/locale/*' >>"$root/etc/dpkg/dpkg.cfg.d/container"
-printf '%s\n' 'Acquire::Languages "none";' 'Binary::apt-get::Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' \
+printf '%s\n' 'Acquire::Languages "none";' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' \
     >"$root/etc/apt/apt.conf.d/container"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 
 tar -C "$root" --numeric-owner --one-file-system \
-    --exclude './dev/*' --exclude './proc/*' --exclude './sys/*' --exclude './var/cache/apt/*' \
-    --exclude './var/lib/apt/lists/*' --exclude './var/log/*' --exclude './usr/share/doc/*' \
+    --exclude './dev/*' --exclude './proc/*' --exclude './sys/*' --exclude './var/cache/apt/*.bin' \
+    --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*_*' --exclude './var/log/*.log' --exclude './usr/share/doc/*' \
     --exclude './usr/share/man/*' --exclude './usr/share/info/*' --exclude './usr/share/locale/*' -c . >&3

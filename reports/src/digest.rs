@@ -112,8 +112,12 @@ pub(crate) fn reasons(results: &Results, state: State) -> Vec<Reason<'_>> {
 pub(crate) struct RuleCount {
     pub(crate) checks: u64,
     pub(crate) cases: usize,
-    /// Findings that an expectation covers, and the others.
-    pub(crate) findings: (usize, usize),
+    /// Findings that an expectation covers.
+    pub(crate) known: usize,
+    /// Other findings that break something.
+    pub(crate) unexpected: usize,
+    /// Other findings.
+    pub(crate) notes: usize,
 }
 
 /// Every rule that was evaluated or broken, by id.
@@ -126,11 +130,12 @@ pub(crate) fn rules(results: &Results) -> BTreeMap<&str, RuleCount> {
             count.cases += 1;
         }
         for finding in &case.findings {
-            let findings = &mut all.entry(&finding.rule).or_default().findings;
-            match expectation(results, case, finding) {
-                Some(_) => findings.0 += 1,
-                None => findings.1 += 1,
-            }
+            let count = all.entry(&finding.rule).or_default();
+            *match (expectation(results, case, finding), finding.level) {
+                (Some(_), _) => &mut count.known,
+                (None, CheckLevel::Must | CheckLevel::Should) => &mut count.unexpected,
+                (None, CheckLevel::Info) => &mut count.notes,
+            } += 1;
         }
     }
     all

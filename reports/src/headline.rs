@@ -83,6 +83,9 @@ fn answer(all: usize, number: impl Fn(State) -> usize, dead: usize) -> (State, S
     } else if unsure > 0 {
         (State::Inconclusive, format!("{unsure} of {} inconclusive.", is_are(all, "case")))
     } else {
-        (State::Conforms, format!("{} as expected.", is_are(all, "case")))
+        (
+            State::Conforms,
+            format!("{}{} as expected.", if all > 1 { "All " } else { "" }, is_are(all, "case")),
+        )
     }
 }

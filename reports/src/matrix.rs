@@ -153,3 +153,101 @@ impl<'a> Shape<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::results::{RunInfo, Status, Summary};
+    use model::{Axes, CaseId, Results, Verdict};
+
+    fn results(axes: &[(&str, &[&str])]) -> Results {
+        let mut cells = vec![Axes::new()];
+        for (axis, words) in axes {
+            let with = |cell: &Axes, word: &str| {
+                let mut cell = cell.clone();
+                cell.insert((*axis).to_owned(), word.to_owned());
+                cell
+            };
+            cells = cells.iter().flat_map(|cell| words.iter().map(|word| with(cell, word))).collect();
+        }
+        let cases = cells.into_iter().map(|axes| CaseResult {
+            id: CaseId::new("s", &axes, "t"),
+            scenario: "s".to_owned(),
+            target: "t".to_owned(),
+            axes,
+            verdict: Verdict::Conforms,
+            status: Status::Expected,
+            why: None,
+            predicted: None,
+            outcome: None,
+            checks: BTreeMap::new(),
+            findings: vec![],
+            evidence: None,
+            reproduce: String::new(),
+            millis: 0,
+        });
+        let text = String::new;
+        Results {
+            schema: 1,
+            run: RunInfo { id: text(), version: text(), started: text(), seed: 0, command: text() },
+            targets: vec![],
+            expectations: vec![],
+            cases: cases.collect(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// Row axes, column axes, how many rows and columns.
+    fn shape(axes: &[(&str, &[&str])]) -> (String, String, usize, usize) {
+        let results = results(axes);
+        let all = matrices(&results);
+        let [matrix] = all.as_slice() else { panic!("one scenario on one target is one matrix") };
+        assert_eq!(matrix.cases().count(), results.cases.len());
+        let (rows, columns) = (matrix.row_axes.join(" "), matrix.column_axes.join(" "));
+        (rows, columns, matrix.rows.len(), matrix.columns.len())
+    }
+
+    #[test]
+    fn policies_stand_in_columns() {
+        let said = shape(&[
+            ("algorithm", &["a", "b"]),
+            ("client", &["x", "y"]),
+            ("dialect", &["1", "2"]),
+            ("server.signing", &["x", "y"]),
+        ]);
+        assert_eq!(said, ("dialect algorithm".to_owned(), "client server.signing".to_owned(), 4, 4));
+    }
+
+    #[test]
+    fn too_many_columns_become_rows() {
+        let said = shape(&[("client", &["x", "y", "z"]), ("server.signing", &["x", "y", "z"])]);
+        assert_eq!(said, ("client".to_owned(), "server.signing".to_owned(), 3, 3));
+    }
+
+    #[test]
+    fn without_policies_the_last_axis_stands_in_columns() {
+        let said = shape(&[("dialect", &["1", "2"]), ("attack", &["x", "y"])]);
+        assert_eq!(said, ("dialect".to_owned(), "attack".to_owned(), 2, 2));
+    }
+
+    #[test]
+    fn one_axis_or_none_is_one_column() {
+        assert_eq!(shape(&[("client", &["x", "y"])]), ("client".to_owned(), String::new(), 2, 1));
+        assert_eq!(shape(&[("client", &["x"])]), (String::new(), String::new(), 1, 1));
+        assert_eq!(shape(&[]), (String::new(), String::new(), 1, 1));
+    }
+
+    #[test]
+    fn an_axis_that_does_not_vary_is_said_once() {
+        let results = results(&[("client", &["x"]), ("dialect", &["1", "2"])]);
+        assert_eq!(matrices(&results)[0].fixed, [("client", "x")]);
+    }
+
+    #[test]
+    fn two_cases_in_one_cell_are_both_seen() {
+        let mut results = results(&[("client", &["x", "y"]), ("dialect", &["1", "2"])]);
+        results.cases.extend(results.cases.clone());
+        let all = matrices(&results);
+        assert_eq!((all[0].rows.len(), all[0].cases().count()), (4, 8));
+    }
+}

@@ -117,3 +117,24 @@ const fn look(
 ) -> Look {
     Look { mark, word, style, class, junit }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn states_differ_in_monochrome() {
+        let looks = State::ALL.map(State::look);
+        assert!(looks.iter().all(|look| look.mark.chars().count() == 1));
+        assert_eq!(looks.iter().map(|look| look.mark).collect::<BTreeSet<_>>().len(), looks.len());
+        assert_eq!(looks.iter().map(|look| look.word).collect::<BTreeSet<_>>().len(), looks.len());
+        assert_eq!(looks.iter().map(|look| look.class).collect::<BTreeSet<_>>().len(), looks.len());
+    }
+
+    #[test]
+    fn only_what_was_measured_and_expected_passes() {
+        let passed = State::ALL.into_iter().filter(|state| state.look().junit == Junit::Success);
+        assert_eq!(passed.collect::<Vec<_>>(), [State::Conforms, State::Known]);
+    }
+}

@@ -1,4 +1,5 @@
 //! The two files: who can read them, that they appear whole, and what an error says.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail it")]
 
 mod common;
 
@@ -29,7 +30,7 @@ fn writing_again_replaces_both_and_leaves_nothing_else() {
     // What a killed process may have left.
     fs::write(written.folder.path().join("case@target.pcapng.tmp"), "half").unwrap();
     fs::write(written.folder.path().join("case@target.json.tmp"), "half").unwrap();
-    Recorder::default().write(&written.pcapng, &sidecar_without_steps()).unwrap();
+    Recorder::default().write(&written.pcapng, &common::sidecar()).unwrap();
     let evidence = written.read();
     assert_eq!((evidence.connections.len(), evidence.problems.len()), (0, 0));
     let mut names: Vec<_> =
@@ -44,6 +45,8 @@ fn what_cannot_be_written_leaves_nothing() {
     let pcapng = folder.path().join("case.pcapng");
     // The sidecar cannot replace a folder that has something in it.
     fs::create_dir_all(folder.path().join("case.json/full")).unwrap();
+    // Nor may an older recording stay, as if it were this one's.
+    fs::write(&pcapng, "older").unwrap();
     let (recorder, sidecar) = small();
     let error = recorder.write(&pcapng, &sidecar).unwrap_err();
     assert!(matches!(&error, EvidenceError::Write { path, .. } if path.ends_with("case.json")), "{error}");
@@ -137,8 +140,4 @@ fn the_file_names_the_case_and_the_real_server() {
     recorder.connect(addr("127.0.0.1:50000"), addr("127.0.0.1:40445"), at(0));
     sidecar.steps.clear();
     assert_eq!(write(&recorder, &sidecar).read().problems, []);
-}
-
-fn sidecar_without_steps() -> countersign_evidence::Sidecar {
-    sidecar()
 }

@@ -1,4 +1,5 @@
 //! What was recorded is what is read.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail it")]
 
 mod common;
 

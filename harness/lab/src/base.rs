@@ -24,7 +24,11 @@ const MAKING: Duration = Duration::from_secs(15 * 60);
 const CHUNK: usize = 0x4_0000;
 
 /// Sees to it that the engine has the base image.
-pub(crate) async fn ensure(docker: &Docker, base: &BaseImage, progress: &Progress) -> Result<(), LabError> {
+pub(crate) async fn ensure(
+    docker: &Docker,
+    base: &BaseImage,
+    progress: &Progress<'_>,
+) -> Result<(), LabError> {
     let mut log = String::new();
     let error = |why: String, log: String| LabError::Base { image: base.image.clone(), why, log };
     match docker.inspect_image(&base.image).await {
@@ -63,7 +67,7 @@ async fn pull(docker: &Docker, image: &str) -> Result<(), String> {
 async fn make(
     docker: &Docker,
     base: &BaseImage,
-    progress: &Progress,
+    progress: &Progress<'_>,
     log: &mut String,
 ) -> Result<(), String> {
     let script = tempfile::Builder::new().prefix("countersign-base").tempfile().map_err(|e| e.to_string())?;
@@ -120,7 +124,7 @@ fn chunks(archive: ChildStdout) -> impl Stream<Item = io::Result<Vec<u8>>> {
 }
 
 /// Keeps what the script says, and passes the milestones on.
-async fn follow(output: ChildStderr, progress: &Progress, log: &mut String) {
+async fn follow(output: ChildStderr, progress: &Progress<'_>, log: &mut String) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         if ["I: Retrieving InRelease", "I: Extracting base-files", "I: Configuring apt"]

@@ -57,10 +57,8 @@ impl Embedded {
         let shutdown = server.shutdown_handle();
         let this = Self { shutdown, serving: tokio::spawn(server.serve()), _storage: storage };
         let dialects: (Dialect, Dialect) = ServerPolicy::default().dialects;
-        match timeout(READY, ready::answers(address, dialects)).await {
-            Ok(()) => Ok((this, address)),
-            Err(_) => Err("it does not answer a NEGOTIATE".to_owned()),
-        }
+        ready::answers(address, dialects, READY).await?;
+        Ok((this, address))
     }
 
     pub(crate) async fn stop(mut self) {

@@ -65,7 +65,7 @@ pub(crate) async fn prepare(
     target: &Target,
     spec: &ContainerSpec,
     files: &TargetFiles,
-    progress: &Progress,
+    progress: &Progress<'_>,
 ) -> Result<Image, LabError> {
     let tag = tag(target, spec, files);
     if let Some(image) = finished(docker, &tag).await {
@@ -143,7 +143,7 @@ async fn build(
     context: Vec<u8>,
     labels: HashMap<String, String>,
     log: &mut String,
-    progress: &Progress,
+    progress: &Progress<'_>,
 ) -> Result<(), String> {
     // The classic builder: BuildKit's progress comes in another format, without the output of a RUN that fails.
     let options = BuildImageOptionsBuilder::new()
@@ -161,7 +161,8 @@ async fn build(
             if text.starts_with("Step ") {
                 progress(text.trim_end());
             }
-            log.push_str(&text);
+            // The engine colours what came from standard error.
+            log.push_str(&text.replace("\u{1b}[91m", "").replace("\u{1b}[0m", ""));
         }
         Ok(())
     };
@@ -213,7 +214,7 @@ struct Lock(#[expect(dead_code, reason = "the lock goes when the file is closed"
 
 impl Lock {
     /// Waits for the lock of this name. Where no file can be locked the work may be done twice, nothing worse.
-    async fn take(name: &str, progress: &Progress) -> Self {
+    async fn take(name: &str, progress: &Progress<'_>) -> Self {
         // In the name: the user, because another one's file cannot be opened.
         let user = std::fs::metadata("/proc/self").map_or(0, |me| me.uid());
         let hash = hex::encode(Sha256::digest(name));

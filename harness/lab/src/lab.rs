@@ -64,7 +64,7 @@ impl Lab {
         &self,
         target: &Target,
         files: &TargetFiles,
-        progress: &Progress,
+        progress: &Progress<'_>,
     ) -> Result<Prepared, LabError> {
         let image = match &target.container {
             Some(spec) if target.kind == TargetKind::Container => {

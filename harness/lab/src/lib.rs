@@ -32,4 +32,4 @@ pub use lab::{Lab, LabOptions};
 pub use server::Server;
 
 /// Takes lines of progress: what is being waited for, in words for a person. Called from any task.
-pub type Progress = dyn Fn(&str) + Send + Sync;
+pub type Progress<'a> = dyn Fn(&str) + Send + Sync + 'a;

@@ -20,15 +20,30 @@ const PAUSE: Duration = Duration::from_millis(4);
 /// No answer to a NEGOTIATE is longer.
 const MAX_ANSWER: usize = 0x1_0000;
 
-/// Waits until the server at `address` answers a NEGOTIATE, for as long as the caller lets it.
-pub(crate) async fn answers(address: SocketAddr, dialects: (Dialect, Dialect)) {
-    loop {
-        // Whatever is in the way, a refused connection or one closed without an answer, may be gone the next time.
-        if let Ok(Ok(true)) = timeout(ONE_TRY, negotiate(address, dialects)).await {
-            return;
+/// Waits until the server at `address` answers a NEGOTIATE.
+///
+/// # Errors
+/// There is no answer `within` this time: what became of the last try.
+pub(crate) async fn answers(
+    address: SocketAddr,
+    dialects: (Dialect, Dialect),
+    within: Duration,
+) -> Result<(), String> {
+    let mut last = String::new();
+    let trying = async {
+        loop {
+            // Whatever is in the way, a refused connection or one closed without an answer, may be gone the next time.
+            last = match timeout(ONE_TRY, negotiate(address, dialects)).await {
+                Ok(Ok(true)) => return,
+                Ok(Ok(false)) => "the connection was closed".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("silence for {} s", ONE_TRY.as_secs()),
+            };
+            sleep(PAUSE).await;
         }
-        sleep(PAUSE).await;
-    }
+    };
+    let in_time = timeout(within, trying).await;
+    in_time.map_err(|_| format!("no NEGOTIATE to {address} was answered in {} s: {last}", within.as_secs()))
 }
 
 /// Whether one NEGOTIATE, on a connection of its own, is answered.
@@ -112,16 +127,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_says_why_it_gives_up() {
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let why = answers(address, (Dialect::Smb202, Dialect::Smb311), Duration::from_millis(20))
+            .await
+            .unwrap_err();
+        assert!(why.contains("refused"), "{why}");
+    }
+
+    #[tokio::test]
     async fn it_outlasts_connections_that_are_closed() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let waiting = tokio::spawn(answers(address, (Dialect::Smb202, Dialect::Smb311)));
+        let waiting = tokio::spawn(answers(address, (Dialect::Smb202, Dialect::Smb311), ONE_TRY));
         for _ in 0..3 {
             drop(listener.accept().await.unwrap());
         }
         assert!(!waiting.is_finished());
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(&nbss::wrap(b"\xFESMB").unwrap()).await.unwrap();
-        waiting.await.unwrap();
+        waiting.await.unwrap().unwrap();
     }
 }

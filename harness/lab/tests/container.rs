@@ -172,7 +172,8 @@ async fn every_knob_is_understood() {
         let (lab, target, files, prepared) = (&lab, &target, &files, &prepared);
         async move {
             let effective = lab.effective(target, files, policy).unwrap();
-            let server = lab.start(prepared, &effective).await.unwrap();
+            let server = lab.start(prepared, &effective).await;
+            let server = server.unwrap_or_else(|error| panic!("{policy:?}: {error}"));
             let Some((yes, no)) = speaks else { return };
             // smbclient's own range: from `client min protocol` to -m.
             for (dialect, expected) in

@@ -133,6 +133,8 @@ impl Client<'_> {
         let body = CreateRequest {
             desired_access: AccessMask::FILE_READ_DATA
                 .with(AccessMask::FILE_WRITE_DATA)
+                // Writing beyond the end takes this right of its own (3.3.5.13).
+                .with(AccessMask::FILE_APPEND_DATA)
                 .with(AccessMask::FILE_READ_ATTRIBUTES)
                 .with(AccessMask::DELETE),
             file_attributes: FileAttributes::NORMAL,

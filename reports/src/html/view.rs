@@ -11,6 +11,9 @@ use askama::Template;
 use model::results::{ExpectationResult, TargetResult};
 use model::{CaseResult, Results};
 
+/// How many failures the headline names.
+const FAILURES: usize = 5;
+
 /// The whole page.
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -77,6 +80,7 @@ struct Rule {
     cases: usize,
     known: usize,
     unexpected: usize,
+    notes: usize,
 }
 
 impl Page {
@@ -179,8 +183,9 @@ fn rules(results: &Results) -> Vec<Rule> {
         id: clean(id),
         checks: count.checks,
         cases: count.cases,
-        known: count.findings.0,
-        unexpected: count.findings.1,
+        known: count.known,
+        unexpected: count.unexpected,
+        notes: count.notes,
     });
     rules.collect()
 }

@@ -45,7 +45,7 @@ fn every_anchor_is_there_once_and_every_link_arrives() {
         match link.strip_prefix('#') {
             Some(anchor) => assert!(unique.contains(&anchor), "{link}"),
             None => {
-                assert!(link.starts_with("evidence/") || link.starts_with("https://example.org/"), "{link}")
+                assert!(link.starts_with("evidence/") || link.starts_with("https://example.org/"), "{link}");
             }
         }
     }

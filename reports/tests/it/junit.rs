@@ -38,3 +38,14 @@ fn every_case_is_a_test_case() {
         assert_eq!(found.count(), 1, "{}", case.id);
     }
 }
+
+#[test]
+fn it_reads_back_with_the_counts_of_the_results() {
+    let xml = reports::junit::render(&support::sample()).unwrap();
+    let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    // 60 cases, two targets without any, four expectations.
+    assert_eq!(report.tests, 60 + 2 + 4);
+    // Six cases deviate and two expectations are dead; one case and one target are not known.
+    assert_eq!((report.failures, report.errors), (6 + 2, 1 + 1));
+    assert_eq!(report.skipped, 4 + 1 + 1);
+}

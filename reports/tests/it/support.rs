@@ -9,7 +9,7 @@ use model::{
 use std::collections::BTreeMap;
 
 /// What a server could send to trick whoever reads the report.
-pub const HOSTILE: &str = "<script>alert(1)</script>\x1b[31m & ]]> \"'\u{202e}\0";
+pub(crate) const HOSTILE: &str = "<script>alert(1)</script>\x1b[31m & ]]> \"'\u{202e}\0";
 
 const POLICY: &str = "smb2-policy";
 const TAMPER: &str = "smb2-tampered-tree-connect";
@@ -33,7 +33,12 @@ fn not_signed(dialect: Dialect) -> Outcome {
 }
 
 /// A case that conforms.
-pub fn conforms(scenario: &str, target: &str, words: &[(&str, &str)], outcome: &Outcome) -> CaseResult {
+pub(crate) fn conforms(
+    scenario: &str,
+    target: &str,
+    words: &[(&str, &str)],
+    outcome: &Outcome,
+) -> CaseResult {
     let axes = axes(words);
     let id = CaseId::new(scenario, &axes, target);
     CaseResult {
@@ -209,13 +214,13 @@ fn known(rule: &str, condition: &str, reason: &str, state: ExpectationState) -> 
 }
 
 /// Results that hold every state there is.
-pub fn sample() -> Results {
+pub(crate) fn sample() -> Results {
     let cases = [embedded(), appliance(), tamper()].concat();
     of(cases)
 }
 
 /// Results with nothing in them but `cases`, and the targets and expectations of the sample.
-pub fn of(cases: Vec<CaseResult>) -> Results {
+pub(crate) fn of(cases: Vec<CaseResult>) -> Results {
     let number = |verdict| cases.iter().filter(|case| case.verdict == verdict).count() as u64;
     Results {
         schema: SCHEMA,
@@ -287,7 +292,7 @@ pub fn of(cases: Vec<CaseResult>) -> Results {
 }
 
 /// Results in which everything is as expected.
-pub fn all_well() -> Results {
+pub(crate) fn all_well() -> Results {
     let mut results = of(embedded());
     results.targets.truncate(1);
     results.expectations.clear();
@@ -295,7 +300,7 @@ pub fn all_well() -> Results {
 }
 
 /// Results without a case.
-pub fn nothing() -> Results {
+pub(crate) fn nothing() -> Results {
     let mut results = of(vec![]);
     results.targets.clear();
     results.expectations.clear();
@@ -303,7 +308,7 @@ pub fn nothing() -> Results {
 }
 
 /// Results with `number` cases at least, most of which break the same rule.
-pub fn many(number: usize) -> Results {
+pub(crate) fn many(number: usize) -> Results {
     let case = |i: usize| {
         let (target, dialect) = (format!("nas-{}", i / 28), Dialect::Smb311);
         appliance().into_iter().nth(i % 28).map(|case| {
@@ -317,7 +322,7 @@ pub fn many(number: usize) -> Results {
 }
 
 /// Fails where `text` holds something that a terminal, a browser or an XML parser would obey or refuse.
-pub fn assert_harmless(text: &str) {
+pub(crate) fn assert_harmless(text: &str) {
     let forbidden = |c: &char| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c);
     assert_eq!(text.chars().find(forbidden), None);
 }

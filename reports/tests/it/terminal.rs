@@ -60,3 +60,26 @@ fn the_last_line_counts() {
     let last = summary.lines().last().unwrap();
     assert!(last.contains("unexpected") && last.contains("conforms") && last.ends_with("ms"), "{last}");
 }
+
+#[test]
+fn a_matrix_without_a_measured_cell_is_one_line() {
+    let mut results = support::all_well();
+    for case in &mut results.cases {
+        case.verdict = model::Verdict::Unsupported;
+        case.why = Some("no SMB here".to_owned());
+    }
+    let summary = plain(&reports::terminal::summary(&results));
+    assert!(summary.contains("– all unsupported  no SMB here"));
+    assert!(summary.contains("Nothing was measured: 28 cases are unsupported."));
+}
+
+#[test]
+fn a_deviation_that_no_finding_explains_is_seen() {
+    let mut results = support::all_well();
+    results.cases[0].verdict = model::Verdict::Deviates;
+    results.cases[0].status = model::results::Status::Unexpected;
+    let summary = plain(&reports::terminal::summary(&results));
+    assert!(summary.contains("✗ no finding says why on embedded: 1 case"));
+    let xml = reports::junit::render(&results).unwrap();
+    assert!(xml.contains("<failure message=\"deviates, and no finding says why\""));
+}

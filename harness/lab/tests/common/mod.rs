@@ -19,48 +19,48 @@ use testcontainers::bollard::query_parameters::ListContainersOptionsBuilder;
 use testcontainers::core::client::docker_client_instance;
 
 /// The container target the tests bring up.
-pub const TARGET: &str = "samba-4.22";
+pub(crate) const TARGET: &str = "samba-4.22";
 
 /// A lab with an id of its own, whose engine must be there.
-pub async fn lab(name: &str) -> Lab {
+pub(crate) async fn lab(name: &str) -> Lab {
     let lab = lab_without_engine(name).await;
     lab.engine().expect("these tests need a Docker engine");
     lab
 }
 
-pub async fn lab_without_engine(name: &str) -> Lab {
+pub(crate) async fn lab_without_engine(name: &str) -> Lab {
     Lab::new(LabOptions { run_id: run_id(name) }).await
 }
 
-pub fn run_id(name: &str) -> String {
+pub(crate) fn run_id(name: &str) -> String {
     format!("test-{name}-{}", std::process::id())
 }
 
 /// A target of this repository.
-pub fn target(id: &str) -> (Target, TargetFiles) {
+pub(crate) fn target(id: &str) -> (Target, TargetFiles) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../containers/servers").join(id);
     let files = TargetFiles::read(&folder).unwrap();
     let text = |name: &str| String::from_utf8(files.file(name).unwrap().to_vec()).unwrap();
     (Target::parse(id, &text("target.toml"), &text("expectations.toml")).unwrap(), files)
 }
 
-pub async fn docker() -> Docker {
+pub(crate) async fn docker() -> Docker {
     docker_client_instance().await.unwrap()
 }
 
 /// The containers with this label.
-pub async fn containers(label: &str) -> Vec<ContainerSummary> {
+pub(crate) async fn containers(label: &str) -> Vec<ContainerSummary> {
     let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     docker().await.list_containers(Some(options)).await.unwrap()
 }
 
-pub async fn containers_of(name: &str) -> Vec<ContainerSummary> {
+pub(crate) async fn containers_of(name: &str) -> Vec<ContainerSummary> {
     containers(&format!("{}={}", owner::RUN, run_id(name))).await
 }
 
 /// The SecurityMode a server answers a NEGOTIATE with.
-pub fn security_mode(address: SocketAddr) -> SecurityMode {
+pub(crate) fn security_mode(address: SocketAddr) -> SecurityMode {
     let body = NegotiateRequest {
         security_mode: SecurityMode::SIGNING_ENABLED,
         client_guid: *b"a test of a lab.",
@@ -83,7 +83,7 @@ pub fn security_mode(address: SocketAddr) -> SecurityMode {
 }
 
 /// Who logs on.
-pub enum Login<'a> {
+pub(crate) enum Login<'a> {
     User(&'a Account),
     WrongPassword(&'a Account),
     Unknown,
@@ -91,7 +91,7 @@ pub enum Login<'a> {
 }
 
 /// What smbclient says after it has written, listed, read back and deleted a file on a share.
-pub fn smbclient(server: &Server, share: &str, login: &Login<'_>, options: &[&str]) -> (bool, String) {
+pub(crate) fn smbclient(server: &Server, share: &str, login: &Login<'_>, options: &[&str]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let local = folder.path().join("local");
     std::fs::write(&local, "what was written").unwrap();
