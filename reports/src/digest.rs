@@ -1,7 +1,6 @@
 //! What a reader has to know, each thing once: findings by rule and target, reasons by text and target.
 
 use crate::outcomes::State;
-use model::results::ExpectationResult;
 use model::{CaseResult, CheckLevel, Finding, Results};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -28,24 +27,11 @@ impl Group<'_> {
     }
 }
 
-/// The expectation that `finding` in `case` is covered by.
-pub(crate) fn expectation<'a>(
-    results: &'a Results,
-    case: &CaseResult,
-    finding: &Finding,
-) -> Option<&'a ExpectationResult> {
-    results.expectations.iter().find(|known| {
-        known.target == case.target
-            && known.rule == finding.rule
-            && known.condition.matches(&case.scenario, &case.axes)
-    })
-}
-
 /// What nobody expected, worst first: MUST before SHOULD, then what most cases show.
 pub(crate) fn unexpected(results: &Results) -> Vec<Group<'_>> {
     groups(results, |case| {
         let found = case.findings.iter().filter(|finding| finding.level >= CheckLevel::Should);
-        let found: Vec<&Finding> = found.filter(|it| expectation(results, case, it).is_none()).collect();
+        let found: Vec<&Finding> = found.filter(|it| results.expectation_for(case, it).is_none()).collect();
         if found.is_empty() && State::of(case) == State::Deviates {
             vec![(None, None)]
         } else {
@@ -58,7 +44,7 @@ pub(crate) fn unexpected(results: &Results) -> Vec<Group<'_>> {
 pub(crate) fn notes(results: &Results) -> Vec<Group<'_>> {
     groups(results, |case| {
         let found = case.findings.iter().filter(|finding| finding.level == CheckLevel::Info);
-        let found = found.filter(|finding| expectation(results, case, finding).is_none());
+        let found = found.filter(|finding| results.expectation_for(case, finding).is_none());
         found.map(|finding| (Some(finding.rule.as_str()), Some(finding))).collect()
     })
 }
@@ -131,7 +117,7 @@ pub(crate) fn rules(results: &Results) -> BTreeMap<&str, RuleCount> {
         }
         for finding in &case.findings {
             let count = all.entry(&finding.rule).or_default();
-            *match (expectation(results, case, finding), finding.level) {
+            *match (results.expectation_for(case, finding), finding.level) {
                 (Some(_), _) => &mut count.known,
                 (None, CheckLevel::Must | CheckLevel::Should) => &mut count.unexpected,
                 (None, CheckLevel::Info) => &mut count.notes,

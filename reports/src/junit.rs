@@ -6,7 +6,7 @@
 use crate::outcomes::{self, Junit, Look, State};
 use crate::story::{self, Line};
 use crate::text::{self, clean, clip};
-use crate::{ReportError, digest};
+use crate::ReportError;
 use model::results::{ExpectationResult, TargetResult, TargetState};
 use model::{CaseResult, CheckLevel, Finding, Results};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
@@ -106,7 +106,7 @@ fn case_test(results: &Results, suite: &str, case: &CaseResult) -> TestCase {
 fn broken_rules(results: &Results, case: &CaseResult) -> String {
     let found = case.findings.iter().filter(|finding| finding.level >= CheckLevel::Should);
     let mut rules: Vec<&str> = found
-        .filter(|finding| digest::expectation(results, case, finding).is_none())
+        .filter(|finding| results.expectation_for(case, finding).is_none())
         .map(|finding| finding.rule.as_str())
         .collect();
     rules.sort_unstable();
@@ -130,7 +130,7 @@ fn tell(results: &Results, case: &CaseResult) -> String {
 
 fn title(results: &Results, case: &CaseResult, finding: &Finding) -> String {
     let level = story::level(finding.level);
-    let known = digest::expectation(results, case, finding).map_or_else(String::new, |known| {
+    let known = results.expectation_for(case, finding).map_or_else(String::new, |known| {
         let when = text::condition(&known.condition);
         format!("\n  known for {when}: {}", clean(&known.reason))
     });

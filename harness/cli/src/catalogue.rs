@@ -1,6 +1,7 @@
 //! The catalogue: scenarios and targets, from inside the binary or from a directory.
 
 use crate::exit::Failure;
+use crate::names;
 use include_dir::{Dir, include_dir};
 use lab::TargetFiles;
 use model::{Scenario, Target};
@@ -95,10 +96,26 @@ fn built_in_targets() -> Result<Vec<KnownTarget>, Failure> {
         let expectations = text("expectations.toml").unwrap_or_default();
         let target = Target::parse(&id, &description, &expectations)
             .map_err(|error| Failure::usage(error.to_string()))?;
+        check_rules(&target)?;
         all.push(KnownTarget { target, files: TargetFiles::included(folder) });
     }
     all.sort_by(|a, b| a.target.id.cmp(&b.target.id));
     Ok(all)
+}
+
+/// An expectation about a rule that does not exist would never be met and never be fixed.
+fn check_rules(target: &Target) -> Result<(), Failure> {
+    for expectation in &target.expectations {
+        if !judge::rules().any(|rule| rule.id == expectation.rule) {
+            let near = names::nearest(&expectation.rule, judge::rules().map(|rule| rule.id));
+            let mend = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+            return Err(Failure::usage(format!(
+                "target {}/expectations.toml: no rule is called `{}`{mend}",
+                target.id, expectation.rule
+            )));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,21 +7,22 @@ mod support;
 use evidence::Direction;
 use futures_util::future::join_all;
 use judge::Judged;
-use model::{CheckLevel, Kind, NtStatus, PlannedCase, Verdict, Why};
+use model::outcome::{Kind, Why};
+use model::{CheckLevel, NtStatus, PlannedCase, Verdict};
 use probe::Limits;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use smb::nbss;
-use smb::wire::{self, Body, Command, DialectRevision, EchoResponse, Flags, Header, NegotiateResponse, SessionFlags, SessionSetupResponse};
+use smb::wire::{self, Body, Command, DialectRevision, EchoResponse, Header, NegotiateResponse, SessionFlags, SessionSetupResponse};
 use std::time::Duration;
 use support::net::{Ending, Pass, Peer, answer, answering, command, listen, negotiated, proxy};
 use support::{Bench, PATIENT, Recorded, SHORT, cause};
 
 /// What is to be said of a server, and words that its cause must hold.
 #[derive(Clone, Copy)]
-enum Expected {
-    Deviates(&'static [&'static str]),
-    Inconclusive(&'static [&'static str]),
+enum Expected<'w> {
+    Deviates(&'w [&'w str]),
+    Inconclusive(&'w [&'w str]),
 }
 use Expected::{Deviates, Inconclusive};
 
@@ -57,7 +58,7 @@ fn check(name: &str, recorded: &Recorded, judged: &Judged) {
     assert_eq!(recorded.read().problems, [], "{name}: the evidence is not whole");
 }
 
-fn matches(name: &str, judged: &Judged, expected: Expected) {
+fn matches(name: &str, judged: &Judged, expected: Expected<'_>) {
     let (verdict, words) = match expected {
         Deviates(words) => (Verdict::Deviates, words),
         Inconclusive(words) => (Verdict::Inconclusive, words),
@@ -69,7 +70,7 @@ fn matches(name: &str, judged: &Judged, expected: Expected) {
     }
 }
 
-async fn against<F, S>(expected: Expected, serve: S)
+async fn against<F, S>(expected: Expected<'_>, serve: S)
 where
     S: Fn(Peer) -> F + Send + 'static,
     F: Future<Output = ()> + Send + 'static,

@@ -129,17 +129,19 @@ async fn real_clients_can_use_the_shares() {
         let (lab, target, files, prepared) = (&lab, &target, &files, &prepared);
         async move {
             let server = lab.start(prepared, &lab.effective(target, files, &policy).unwrap()).await.unwrap();
-            let may = |share: &str, login: &Login<'_>, expected: bool| {
-                let (worked, said) = smbclient(&server, share, login, &[]);
+            let may = async |share: &str, login: Login<'_>, expected: bool| {
+                let begin = Instant::now();
+                let (worked, said) = smbclient(&server, share, &login, &[]).await;
+                eprintln!("smbclient took {:?}", begin.elapsed());
                 assert_eq!(worked, expected, "{share} under {policy:?}: {said}");
             };
             let account = &server.account;
-            may(share, &Login::User(account), true);
-            may(guest, &Login::User(account), true);
-            may(share, &Login::WrongPassword(account), false);
-            may(share, &Login::Unknown, false);
-            may(guest, &Login::Unknown, policy.guest != GuestMapping::Never);
-            may(guest, &Login::WrongPassword(account), policy.guest == GuestMapping::BadPassword);
+            may(share, Login::User(account), true).await;
+            may(guest, Login::User(account), true).await;
+            may(share, Login::WrongPassword(account), false).await;
+            may(share, Login::Unknown, false).await;
+            may(guest, Login::Unknown, policy.guest != GuestMapping::Never).await;
+            may(guest, Login::WrongPassword(account), policy.guest == GuestMapping::BadPassword).await;
             server.stop().await;
         }
     };
@@ -147,7 +149,7 @@ async fn real_clients_can_use_the_shares() {
 
     let required = ServerPolicy { signing: Signing::Required, ..ServerPolicy::default() };
     let server = lab.start(&prepared, &lab.effective(&target, &files, &required).unwrap()).await.unwrap();
-    let (worked, said) = smbclient(&server, share, &Login::User(&server.account), &[]);
+    let (worked, said) = smbclient(&server, share, &Login::User(&server.account), &[]).await;
     assert!(worked, "{said}");
     drop(server);
     assert!(containers_of(NAME).await.is_empty());
@@ -181,8 +183,14 @@ async fn every_knob_is_understood() {
             {
                 let exactly = format!("--option=client min protocol={dialect}");
                 let login = Login::User(&server.account);
+                let begin = Instant::now();
                 let (worked, said) =
-                    smbclient(&server, &target.shares.share, &login, &["-m", dialect, &exactly]);
+                    smbclient(&server, &target.shares.share, &login, &["-m", dialect, &exactly]).await;
+                eprintln!(
+                    "smbclient took {:?} to {} under {policy:?}",
+                    begin.elapsed(),
+                    if *expected { "work" } else { "fail" }
+                );
                 assert_eq!(worked, *expected, "{dialect} under {policy:?}: {said}");
             }
         }

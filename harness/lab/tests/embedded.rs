@@ -33,7 +33,7 @@ async fn it_is_what_its_policy_says() {
             (&target.shares.guest, Login::Unknown, false),
             (&target.shares.guest, Login::Anonymous, true),
         ] {
-            let (worked, said) = smbclient(&server, share, &login, &["-m", "SMB3_11"]);
+            let (worked, said) = smbclient(&server, share, &login, &["-m", "SMB3_11"]).await;
             assert_eq!(worked, expected, "{share} under {signing}: {said}");
         }
         let address = server.address;

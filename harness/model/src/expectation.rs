@@ -86,11 +86,11 @@ pub struct Expectation {
 pub enum ExpectationState {
     /// The deviation was seen.
     Met,
-    /// Every case it is about ran to the end, and the rule stayed silent: remove it.
+    /// Every case it is about ran to the end, the rule was evaluated in them and stayed silent: remove it.
     Fixed,
     /// It matches no case of the unfiltered catalogue: it is about nothing.
     Stale,
-    /// Its cases did not all run, and the rule stayed silent in those that did.
+    /// Its cases did not all run, or met nothing that the rule is about, and the rule stayed silent.
     NotRun,
 }
 

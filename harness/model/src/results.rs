@@ -216,11 +216,10 @@ impl Results {
         let cases: Vec<CaseResult> = plan
             .selected()
             .map(|planned| {
-                let mut case = by_id.remove(&planned.id).unwrap_or_else(|| {
-                    CaseResult::inconclusive(planned, "the run ended before this case did")
-                });
-                case.status = status(plan, &case);
-                case
+                by_id.remove(&planned.id).unwrap_or_else(|| match &planned.unsupported {
+                    Some(why) => CaseResult::unsupported(planned, why),
+                    None => CaseResult::inconclusive(planned, "the run ended before this case did"),
+                })
             })
             .collect();
         let mut summary = Summary::default();
@@ -250,14 +249,42 @@ impl Results {
             }
         }
         known.sort_by(|a, b| a.id.cmp(&b.id));
-        Self {
+        let mut results = Self {
             schema: SCHEMA,
             run: plan.run.clone(),
             targets: known,
             expectations: expectations(plan, &cases),
             cases,
             summary,
+        };
+        let statuses: Vec<Status> = results.cases.iter().map(|case| results.status(case)).collect();
+        for (case, status) in results.cases.iter_mut().zip(statuses) {
+            case.status = status;
         }
+        results
+    }
+
+    /// The known deviation that a finding in a case is, where it is one.
+    #[must_use]
+    pub fn expectation_for(&self, case: &CaseResult, finding: &Finding) -> Option<&ExpectationResult> {
+        self.expectations.iter().find(|expectation| {
+            expectation.target == case.target
+                && expectation.rule == finding.rule
+                && expectation.condition.matches(&case.scenario, &case.axes)
+        })
+    }
+
+    /// The verdict of a case after expectations.
+    fn status(&self, case: &CaseResult) -> Status {
+        let expected = match case.verdict {
+            Verdict::Conforms | Verdict::Unsupported => true,
+            Verdict::Deviates => {
+                let mut broken = case.findings.iter().filter(|finding| finding.level >= CheckLevel::Should);
+                !unfounded(case) && broken.all(|finding| self.expectation_for(case, finding).is_some())
+            }
+            Verdict::Inconclusive => false,
+        };
+        if expected { Status::Expected } else { Status::Unexpected }
     }
 
     /// The exit status of the run: 1 deviation, fixed or stale expectation; 3 something inconclusive; 4 nothing
@@ -268,13 +295,7 @@ impl Results {
             return 4;
         }
         let unexpected = self.cases.iter().any(|case| {
-            let expected = |finding: &Finding| {
-                self.expectations.iter().any(|e| {
-                    e.target == case.target
-                        && e.rule == finding.rule
-                        && e.condition.matches(&case.scenario, &case.axes)
-                })
-            };
+            let expected = |finding: &Finding| self.expectation_for(case, finding).is_some();
             unfounded(case) || case.findings.iter().any(|f| f.level >= fail_on.level() && !expected(f))
         });
         let dead = self
@@ -296,26 +317,6 @@ fn unfounded(case: &CaseResult) -> bool {
     case.verdict == Verdict::Deviates && case.findings.iter().all(|f| f.level < CheckLevel::Should)
 }
 
-fn is_expected(plan: &Plan, case: &CaseResult, finding: &Finding) -> bool {
-    plan.expectations.iter().any(|planned| {
-        planned.target == case.target
-            && planned.expectation.rule == finding.rule
-            && planned.expectation.condition.matches(&case.scenario, &case.axes)
-    })
-}
-
-fn status(plan: &Plan, case: &CaseResult) -> Status {
-    let expected = match case.verdict {
-        Verdict::Conforms | Verdict::Unsupported => true,
-        Verdict::Deviates => {
-            let mut broken = case.findings.iter().filter(|finding| finding.level >= CheckLevel::Should);
-            !unfounded(case) && broken.all(|finding| is_expected(plan, case, finding))
-        }
-        Verdict::Inconclusive => false,
-    };
-    if expected { Status::Expected } else { Status::Unexpected }
-}
-
 fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
     plan.expectations
         .iter()
@@ -332,11 +333,12 @@ fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
                 .iter()
                 .filter(|case| matches!(case.verdict, Verdict::Conforms | Verdict::Deviates))
                 .count() as u64;
+            let evaluated = matching.iter().any(|case| case.checks.contains_key(&expectation.rule));
             let state = if planned.matches == 0 {
                 ExpectationState::Stale
             } else if met {
                 ExpectationState::Met
-            } else if ended >= planned.matches {
+            } else if ended >= planned.matches && evaluated {
                 ExpectationState::Fixed
             } else {
                 ExpectationState::NotRun

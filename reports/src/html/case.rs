@@ -63,7 +63,7 @@ pub(super) struct Broken {
 
 impl Broken {
     fn of(results: &Results, case: &CaseResult, finding: &Finding) -> Self {
-        let known = digest::expectation(results, case, finding);
+        let known = results.expectation_for(case, finding);
         let state = match (known, finding.level) {
             (Some(_), _) => State::Known,
             (None, model::CheckLevel::Info) => State::Unsupported,

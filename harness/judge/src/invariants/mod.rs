@@ -3,6 +3,7 @@
 //! One file per invariant, one line in [`INVARIANTS`]. Id, title, citation and level stand beside the code that checks.
 
 mod final_setup_signed;
+mod interim_signature_zero;
 mod response_signed;
 mod security_mode_enabled;
 mod security_mode_required;
@@ -25,6 +26,7 @@ pub const INVARIANTS: &[Invariant] = &[
     response_signed::RULE,
     signed_without_reason::RULE,
     signature_field_zero::RULE,
+    interim_signature_zero::RULE,
     validate_negotiate::RULE,
 ];
 

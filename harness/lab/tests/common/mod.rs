@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Output};
+use std::process::Output;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::ContainerSummary;
 use testcontainers::bollard::query_parameters::ListContainersOptionsBuilder;
@@ -91,7 +91,12 @@ pub(crate) enum Login<'a> {
 }
 
 /// What smbclient says after it has written, listed, read back and deleted a file on a share.
-pub(crate) fn smbclient(server: &Server, share: &str, login: &Login<'_>, options: &[&str]) -> (bool, String) {
+pub(crate) async fn smbclient(
+    server: &Server,
+    share: &str,
+    login: &Login<'_>,
+    options: &[&str],
+) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let local = folder.path().join("local");
     std::fs::write(&local, "what was written").unwrap();
@@ -109,7 +114,7 @@ pub(crate) fn smbclient(server: &Server, share: &str, login: &Login<'_>, options
     let name = hex::encode(folder.path().to_string_lossy().as_bytes());
     let back = folder.path().join("back");
     let commands = format!("put {} {name}; ls {name}; get {name} {}; del {name}", show(&local), show(&back));
-    let mut process = Process::new("smbclient");
+    let mut process = tokio::process::Command::new("smbclient");
     process.arg(format!("//127.0.0.1/{share}")).args(["-p", &server.address.port().to_string()]);
     if matches!(login, Login::Anonymous) {
         process.args(["-N", "-U", "%"]);
@@ -120,6 +125,7 @@ pub(crate) fn smbclient(server: &Server, share: &str, login: &Login<'_>, options
         .args(options)
         .args(["-c", &commands])
         .output()
+        .await
         .expect("these tests need the smbclient package");
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

@@ -49,7 +49,8 @@ fn finding(rule: &str, level: CheckLevel) -> Finding {
 }
 
 fn ended(planned: &PlannedCase, verdict: Verdict, findings: Vec<Finding>) -> CaseResult {
-    CaseResult { verdict, why: None, findings, ..CaseResult::inconclusive(planned, "") }
+    let checks = [("a/known".to_owned(), 1)].into();
+    CaseResult { verdict, why: None, findings, checks, ..CaseResult::inconclusive(planned, "") }
 }
 
 /// Every case of `plan` ended; `case` has `findings`, and deviates where one of them is more than info.
@@ -210,6 +211,16 @@ fn an_expectation_is_fixed_when_its_cases_ended_and_the_rule_stayed_silent() {
     let results = assemble(&plan, all_but(&plan, 0, &[]));
     assert_eq!(states(&results), [ExpectationState::Fixed]);
     assert_eq!(results.exit_status(FailOn::Must), 1);
+}
+
+#[test]
+fn an_expectation_whose_rule_met_nothing_it_is_about_is_not_run() {
+    let plan = plan("", ON_21);
+    let mut journal = all_but(&plan, 0, &[]);
+    journal[CASE_21].checks.clear();
+    let results = assemble(&plan, journal);
+    assert_eq!(states(&results), [ExpectationState::NotRun]);
+    assert_eq!(results.exit_status(FailOn::Any), 0);
 }
 
 #[test]
