@@ -3,10 +3,10 @@
 //! Nothing that was not measured looks green: an inconclusive case is an error, an omitted target a skipped test, an
 //! empty plan an error, and an expectation that no longer holds a failure.
 
+use crate::ReportError;
 use crate::outcomes::{self, Junit, Look, State};
 use crate::story::{self, Line};
 use crate::text::{self, clean, clip};
-use crate::ReportError;
 use model::results::{ExpectationResult, TargetResult, TargetState};
 use model::{CaseResult, CheckLevel, Finding, Results};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};

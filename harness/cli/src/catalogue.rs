@@ -60,8 +60,9 @@ fn built_in_scenarios() -> Result<Vec<Scenario>, Failure> {
 
 fn scenarios_in(directory: &Path) -> Result<Vec<Scenario>, Failure> {
     let shown = directory.display();
-    let entries = fs::read_dir(directory)
-        .map_err(|e| Failure::usage(format!("--scenarios {shown}: {e}: give a directory with *.toml files")))?;
+    let entries = fs::read_dir(directory).map_err(|e| {
+        Failure::usage(format!("--scenarios {shown}: {e}: give a directory with *.toml files"))
+    })?;
     let mut paths: Vec<_> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
@@ -85,10 +86,7 @@ fn built_in_targets() -> Result<Vec<KnownTarget>, Failure> {
     for folder in SERVERS.dirs() {
         let id = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = |name: &str| {
-            folder
-                .get_file(folder.path().join(name))
-                .and_then(|file| file.contents_utf8())
-                .map(str::to_owned)
+            folder.get_file(folder.path().join(name)).and_then(|file| file.contents_utf8()).map(str::to_owned)
         };
         let Some(description) = text("target.toml") else {
             return Err(Failure::usage(format!("target {id}: its folder has no target.toml")));

@@ -25,7 +25,10 @@ impl RunFolder {
     /// Creates a new run folder, mode 0700: a recorded NTLM exchange can be attacked offline.
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
         let failed = |e: std::io::Error| {
-            Failure::usage(format!("the run folder {} could not be created: {e}: give another with --out", path.display()))
+            Failure::usage(format!(
+                "the run folder {} could not be created: {e}: give another with --out",
+                path.display()
+            ))
         };
         if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(Failure::usage(format!(
@@ -51,7 +54,10 @@ impl RunFolder {
             Failure::usage(format!("{} is not a run folder: {}: {e}", path.display(), file.display()))
         })?;
         let plan = serde_json::from_str(&text).map_err(|e| {
-            Failure::usage(format!("{}: {e}: it was not written by this program, or was changed since", file.display()))
+            Failure::usage(format!(
+                "{}: {e}: it was not written by this program, or was changed since",
+                file.display()
+            ))
         })?;
         Ok((Self { path: path.to_owned() }, plan))
     }
@@ -93,7 +99,8 @@ impl RunFolder {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(all),
             Err(e) => return Err(failed(e)),
         };
-        let lines: Vec<Vec<u8>> = BufReader::new(file).split(b'\n').collect::<Result<_, _>>().map_err(failed)?;
+        let lines: Vec<Vec<u8>> =
+            BufReader::new(file).split(b'\n').collect::<Result<_, _>>().map_err(failed)?;
         for (number, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
             match serde_json::from_slice(line) {
                 Ok(JournalLine::Target(target)) => all.targets.push(target),

@@ -14,7 +14,9 @@ pub(crate) fn graded(case: &PlannedCase, run: &Path, relative: &str, millis: u64
     let base = CaseResult { millis, ..CaseResult::inconclusive(case, "") };
     let evidence = match Evidence::read(&run.join(relative)) {
         Ok(evidence) => evidence,
-        Err(error) => return CaseResult { why: Some(format!("failed to read the evidence: {error}")), ..base },
+        Err(error) => {
+            return CaseResult { why: Some(format!("failed to read the evidence: {error}")), ..base };
+        }
     };
     if evidence.sidecar.case != *case {
         let why = format!("the sidecar of {relative} belongs to another case or another plan than plan.json");
@@ -55,7 +57,9 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
                 (Some(before), None) if before.evidence.is_none() => {
                     CaseResult::inconclusive(case, before.why.clone().unwrap_or_default())
                 }
-                (Some(_), None) => CaseResult::inconclusive(case, format!("the evidence is gone: {relative}")),
+                (Some(_), None) => {
+                    CaseResult::inconclusive(case, format!("the evidence is gone: {relative}"))
+                }
                 (None, None) => CaseResult::inconclusive(case, "the run ended before this case did"),
             }
         })
@@ -67,8 +71,9 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
 
 /// Grades the pcapng of one case, and says what came out as JSON.
 fn judge_file(path: &Path) -> Result<Exit, Failure> {
-    let evidence = Evidence::read(path)
-        .map_err(|e| Failure::usage(format!("{e}: a capture made elsewhere, without a sidecar, cannot be judged yet")))?;
+    let evidence = Evidence::read(path).map_err(|e| {
+        Failure::usage(format!("{e}: a capture made elsewhere, without a sidecar, cannot be judged yet"))
+    })?;
     let case = evidence.sidecar.case.clone();
     let judged = judge::judge(&evidence);
     let exit = match judged.verdict {

@@ -21,7 +21,8 @@ pub(crate) fn list(args: &ListArgs) -> Result<Exit, Failure> {
         Listed::Rules => judge::rules()
             .map(|rule| {
                 let about = format!("{} [{}; {}]", rule.title, rule.level, rule.cites.join(", "));
-                let value = json!({ "id": rule.id, "title": rule.title, "level": rule.level, "cites": rule.cites });
+                let value =
+                    json!({ "id": rule.id, "title": rule.title, "level": rule.level, "cites": rule.cites });
                 (rule.id.to_owned(), about, value)
             })
             .collect(),

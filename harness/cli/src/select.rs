@@ -31,7 +31,8 @@ pub(crate) fn select(
     run: RunInfo,
 ) -> Result<Selection, Failure> {
     let everything = expand(&catalogue.scenarios, &catalogue.targets());
-    let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) = targets(args, catalogue, engine);
+    let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) =
+        targets(args, catalogue, engine);
     let cases: Vec<PlannedCase> = everything
         .iter()
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
@@ -42,10 +43,14 @@ pub(crate) fn select(
     if let Some(id) = args.case.iter().find(|id| !everything.iter().any(|case| case.id.as_str() == *id)) {
         let near = names::nearest(id, everything.iter().map(|case| case.id.as_str()));
         let near = near.map(|near| format!("; the nearest is\n  {near}")).unwrap_or_default();
-        return Err(Failure::empty(format!("there is no case `{id}`{near}\n`countersign list cases` shows all")));
+        return Err(Failure::empty(format!(
+            "there is no case `{id}`{near}\n`countersign list cases` shows all"
+        )));
     }
     if cases.is_empty() {
-        return Err(Failure::empty("the filters select no case: `countersign list cases` shows all there are"));
+        return Err(Failure::empty(
+            "the filters select no case: `countersign list cases` shows all there are",
+        ));
     }
     let shard: Vec<CaseId> = match args.shard {
         None => cases.iter().map(|case| case.id.clone()).collect(),
@@ -53,7 +58,10 @@ pub(crate) fn select(
         Some((k, n)) => cases.iter().skip(k - 1).step_by(n).map(|case| case.id.clone()).collect(),
     };
     if shard.is_empty() {
-        return Err(Failure::empty(format!("this shard of {} cases is empty: use fewer shards", cases.len())));
+        return Err(Failure::empty(format!(
+            "this shard of {} cases is empty: use fewer shards",
+            cases.len()
+        )));
     }
     let planned: Vec<&Target> = wanted
         .iter()

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 
 /// Runs every case on its target, all targets at the same time. Every case ends with a line to `context.ended`.
 pub(crate) async fn all(context: &Arc<Context>, targets: &[&KnownTarget], cases: &[PlannedCase]) {
@@ -28,7 +29,8 @@ pub(crate) async fn all(context: &Arc<Context>, targets: &[&KnownTarget], cases:
 
 async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedCase>) {
     let target = &known.target;
-    let (unsupported, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.unsupported.is_some());
+    let (unsupported, cases): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|case| case.unsupported.is_some());
     for case in unsupported {
         let why = case.unsupported.clone().unwrap_or_default();
         end(context, CaseResult::unsupported(&case, &why));
@@ -94,9 +96,12 @@ async fn server(
         }
     };
     let endpoint = Arc::new(endpoint(target, &server));
+    let places = Arc::new(Semaphore::new(target.parallel_cases.get().into()));
     join_all(cases.into_iter().map(|case| {
         let (context, endpoint, log) = (Arc::clone(context), Arc::clone(&endpoint), log.clone());
+        let places = Arc::clone(&places);
         async move {
+            let _place = places.acquire().await;
             let fallback = case.clone();
             let task = tokio::spawn({
                 let context = Arc::clone(&context);
@@ -182,10 +187,7 @@ fn report_target(
 /// Writes a log beside the evidence. That it cannot be written changes no verdict, so it is only said.
 fn write_log(context: &Context, relative: &str, text: &str) {
     let path = context.folder.path().join(relative);
-    let written = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(&path, text));
+    let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
     if let Err(error) = written {
         anstream::eprintln!("countersign: {}: {error}", path.display());
     }

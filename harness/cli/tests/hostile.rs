@@ -13,7 +13,10 @@ use probe::Limits;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use smb::nbss;
-use smb::wire::{self, Body, Command, DialectRevision, EchoResponse, Header, NegotiateResponse, SessionFlags, SessionSetupResponse};
+use smb::wire::{
+    self, Body, Command, DialectRevision, EchoResponse, Header, NegotiateResponse, SessionFlags,
+    SessionSetupResponse,
+};
 use std::time::Duration;
 use support::net::{Ending, Pass, Peer, answer, answering, command, listen, negotiated, proxy};
 use support::{Bench, PATIENT, Recorded, SHORT, cause};
@@ -44,7 +47,10 @@ fn check(name: &str, recorded: &Recorded, judged: &Judged) {
     match judged.verdict {
         // Something that the server did, not only what it left undone.
         Verdict::Deviates => {
-            assert!(judged.findings.iter().any(|finding| finding.level >= CheckLevel::Should), "{name}: {cause}");
+            assert!(
+                judged.findings.iter().any(|finding| finding.level >= CheckLevel::Should),
+                "{name}: {cause}"
+            );
             assert!(
                 judged.findings.iter().any(|finding| finding.at.is_some())
                     || judged.outcome.as_ref().is_some_and(|outcome| outcome.why.is_some()),
@@ -467,7 +473,12 @@ async fn messages(bench: &Bench, case: &PlannedCase, server: &lab::Server) -> us
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_server_that_goes_away_after_n_messages() {
     let bench = Bench::new().await;
-    for case in [policy(&bench, "required", &["2.0.2", "3.0", "3.1.1"]), policy(&bench, "not-required", &["2.1", "3.1.1"])].concat() {
+    for case in [
+        policy(&bench, "required", &["2.0.2", "3.0", "3.1.1"]),
+        policy(&bench, "not-required", &["2.1", "3.1.1"]),
+    ]
+    .concat()
+    {
         let server = bench.server(&case).await;
         let all = messages(&bench, &case, &server).await;
         for ending in [Ending::Fin, Ending::Rst] {
@@ -477,7 +488,8 @@ async fn a_good_server_that_goes_away_after_n_messages() {
                     _ => Pass::On(bytes),
                 })
                 .await;
-                let recorded = bench.record(&case, &bench.endpoint(cut.address, Some(&server)), PATIENT).await;
+                let recorded =
+                    bench.record(&case, &bench.endpoint(cut.address, Some(&server)), PATIENT).await;
                 let judged = recorded.judged();
                 let name = format!("{} closing ({ending:?}) after message {last} of {all}", case.id);
                 if last + 1 == all {
@@ -529,7 +541,11 @@ async fn a_good_server_that_floods_an_established_session() {
     let all = messages(&bench, &case, &server).await;
     for (what, last) in [("TREE_CONNECT", 3), ("LOGOFF", all - 1)] {
         let flood = proxy(server.address, move |number, bytes| {
-            if number < last { Pass::On(bytes) } else { Pass::Forever(nbss::wrap(&interim(&bytes[4..])).unwrap()) }
+            if number < last {
+                Pass::On(bytes)
+            } else {
+                Pass::Forever(nbss::wrap(&interim(&bytes[4..])).unwrap())
+            }
         })
         .await;
         let recorded = bench.record(&case, &bench.endpoint(flood.address, Some(&server)), limits).await;
@@ -544,7 +560,9 @@ async fn a_good_server_that_floods_an_established_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_server_that_says_everything_twice() {
     let bench = Bench::new().await;
-    for case in [policy(&bench, "required", &["2.1", "3.1.1"]), policy(&bench, "not-required", &["3.0"])].concat() {
+    for case in
+        [policy(&bench, "required", &["2.1", "3.1.1"]), policy(&bench, "not-required", &["3.0"])].concat()
+    {
         let server = bench.server(&case).await;
         let all = messages(&bench, &case, &server).await;
         // The client leaves when it has what it came for: what follows the last answer need not reach it.
@@ -558,7 +576,11 @@ async fn a_good_server_that_says_everything_twice() {
             let name = format!("{} twice {twice} of {all}", case.id);
             check(&name, &recorded, &judged);
             matches(&name, &judged, Deviates(&["wire/well-formed", "answers nothing"]));
-            assert!(judged.findings.iter().all(|finding| finding.rule == "wire/well-formed"), "{}", cause(&judged));
+            assert!(
+                judged.findings.iter().all(|finding| finding.rule == "wire/well-formed"),
+                "{}",
+                cause(&judged)
+            );
         }
     }
 }
@@ -587,7 +609,12 @@ fn a_good_server_with_a_byte_wrong() {
         }
         (bench, cases, servers, counts)
     });
-    let strategy = (0..cases.len(), prop::option::weighted(0.9, any::<prop::sample::Index>()), any::<prop::sample::Index>(), 1..=255_u8)
+    let strategy = (
+        0..cases.len(),
+        prop::option::weighted(0.9, any::<prop::sample::Index>()),
+        any::<prop::sample::Index>(),
+        1..=255_u8,
+    )
         .prop_map(|(case, message, byte, xor)| Damage { case, message, byte, xor });
     let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
     let mut verdicts = [0; 2];
@@ -611,7 +638,8 @@ fn a_good_server_with_a_byte_wrong() {
                 (recorded, judged)
             });
             // Before SMB 3.1.1 nothing protects what leads up to the session's key.
-            let protected = case.client.dialects[0] == model::Dialect::Smb311 || chosen.is_none_or(|chosen| chosen >= 2);
+            let protected =
+                case.client.dialects[0] == model::Dialect::Smb311 || chosen.is_none_or(|chosen| chosen >= 2);
             if protected || judged.verdict != Verdict::Conforms {
                 check(case.id.as_str(), &recorded, &judged);
             }
@@ -628,7 +656,10 @@ fn a_good_server_with_a_byte_wrong() {
 async fn a_good_server_in_two_pieces_is_good() {
     // The other way round: what is only unusual is no deviation.
     let bench = Bench::new().await;
-    for case in [policy(&bench, "required", &["2.1", "3.0.2", "3.1.1"]), policy(&bench, "not-required", &["3.1.1"])].concat() {
+    for case in
+        [policy(&bench, "required", &["2.1", "3.0.2", "3.1.1"]), policy(&bench, "not-required", &["3.1.1"])]
+            .concat()
+    {
         let server = bench.server(&case).await;
         for unusual in [
             |bytes: Vec<u8>| [&[0x85, 0, 0, 0][..], &bytes].concat(),

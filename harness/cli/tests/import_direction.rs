@@ -52,7 +52,10 @@ fn every_crate_imports_only_what_is_below_it() {
 #[test]
 fn what_does_no_io_has_no_tokio() {
     for folder in NO_TOKIO {
-        assert!(!dependencies(folder, &["dependencies"]).contains(&"tokio".to_owned()), "{folder} imports tokio");
+        assert!(
+            !dependencies(folder, &["dependencies"]).contains(&"tokio".to_owned()),
+            "{folder} imports tokio"
+        );
     }
 }
 

@@ -58,11 +58,8 @@ impl<'v> Walk<'v> {
             Err(refused) => return Ok(refused),
         };
         let dialect = negotiated.dialect.ok_or("the dialect that was negotiated has no name")?;
-        let about = |outcome: Outcome, identity: Option<As>| Outcome {
-            dialect: Some(dialect),
-            identity,
-            ..outcome
-        };
+        let about =
+            |outcome: Outcome, identity: Option<As>| Outcome { dialect: Some(dialect), identity, ..outcome };
         let session = match self.session(negotiated)? {
             Ok(session) => session,
             Err(refused) => return Ok(about(refused, None)),
@@ -154,20 +151,29 @@ impl<'v> Walk<'v> {
                 .requests()
                 .find(|r| r.command() == Command::SESSION_SETUP && self.position(r) > after)
                 .ok_or_else(|| {
-                    format!("the logon was not carried on after STATUS_MORE_PROCESSING_REQUIRED (frame {})", response.frame)
+                    format!(
+                        "the logon was not carried on after STATUS_MORE_PROCESSING_REQUIRED (frame {})",
+                        response.frame
+                    )
                 })?;
         }
     }
 
     /// What the session settles, or the refusal by a client that does not take such a session (3.2.5.3.1).
-    fn settle(&self, dialect: Dialect, negotiated: &Negotiated, session: &Session) -> Result<Settled, Outcome> {
+    fn settle(
+        &self,
+        dialect: Dialect,
+        negotiated: &Negotiated,
+        session: &Session,
+    ) -> Result<Settled, Outcome> {
         let client = &self.view.case().client;
         let identity = self.view.identity(session);
         if let Some(refused) = refuses_identity(client, identity) {
             return Err(refused);
         }
         let encrypted = session.flags.contains(SessionFlags::ENCRYPT_DATA);
-        let required = client.requires_signing() || negotiated.server_mode.contains(SecurityMode::SIGNING_REQUIRED);
+        let required =
+            client.requires_signing() || negotiated.server_mode.contains(SecurityMode::SIGNING_REQUIRED);
         let verifies = required && identity == As::User && !encrypted;
         let last = &self.connection.messages[session.established];
         let flag_needed = dialect == Dialect::Smb311 && identity == As::User;
@@ -188,7 +194,10 @@ impl<'v> Walk<'v> {
             let unsigned_validate = validate && !response.signature.is_flagged() && !settled.encrypted;
             if (settled.verifies && !response.signature.is_valid()) || unsigned_validate {
                 if response.signature == smb::follow::Signature::NoKey && !session.has_key() {
-                    return Err(format!("the session key is not in the evidence, so frame {} cannot be verified", response.frame));
+                    return Err(format!(
+                        "the session key is not in the evidence, so frame {} cannot be verified",
+                        response.frame
+                    ));
                 }
                 return Ok(Some(invalid_signature()));
             }
@@ -325,16 +334,13 @@ impl<'v> Walk<'v> {
     }
 
     fn position(&self, message: &Message) -> usize {
-        self.connection
-            .messages
-            .iter()
-            .position(|other| std::ptr::eq(other, message))
-            .unwrap_or(usize::MAX)
+        self.connection.messages.iter().position(|other| std::ptr::eq(other, message)).unwrap_or(usize::MAX)
     }
 
     fn all_steps_sent(&self) -> bool {
         let sidecar = &self.view.evidence().sidecar;
-        (0..sidecar.case.steps.len()).all(|step| sidecar.steps.iter().any(|record| record.step as usize == step))
+        (0..sidecar.case.steps.len())
+            .all(|step| sidecar.steps.iter().any(|record| record.step as usize == step))
     }
 }
 
@@ -350,7 +356,8 @@ fn is_ordinary(request: &Message) -> bool {
 
 fn is_validate_negotiate(request: &Message) -> bool {
     request.command() == Command::IOCTL
-        && IoctlRequest::parse(&request.bytes).is_ok_and(|body| body.ctl_code == CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO)
+        && IoctlRequest::parse(&request.bytes)
+            .is_ok_and(|body| body.ctl_code == CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO)
 }
 
 /// The refusal of a client that needs a signature and does not get a valid one.
@@ -360,4 +367,3 @@ fn invalid_signature() -> Outcome {
         ..Outcome::refused(By::Client, Why::InvalidSignature, Some(NtStatus::INVALID_SIGNATURE))
     }
 }
-

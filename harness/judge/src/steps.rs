@@ -38,7 +38,14 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             if got != NtStatus::SUCCESS && got != NtStatus::MORE_PROCESSING_REQUIRED {
                 let expected = format!("{name}: {} answered with STATUS_SUCCESS", response.command());
                 let at = place(request.index, response);
-                steps.findings.push(finding(view, STATUS_RULE, CheckLevel::Must, at, expected, got.to_string()));
+                steps.findings.push(finding(
+                    view,
+                    STATUS_RULE,
+                    CheckLevel::Must,
+                    at,
+                    expected,
+                    got.to_string(),
+                ));
             }
         }
         let Some(response) = final_response(last.connection, last.message) else {
@@ -56,13 +63,15 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             let written = written(last.connection, last.message);
             let read = ReadResponse::parse(&response.bytes).map(|body| body.data).unwrap_or_default();
             if written.as_deref() != Some(read.as_slice()) {
-                let expected = format!("the {} bytes that were written", written.map_or(0, |data| data.len()));
+                let expected =
+                    format!("the {} bytes that were written", written.map_or(0, |data| data.len()));
                 let got = format!("{} other bytes", read.len());
                 steps.findings.push(finding(view, READ_BACK_RULE, CheckLevel::Must, at, expected, got));
             }
         }
     }
-    steps.checks = [(STATUS_RULE, statuses), (READ_BACK_RULE, reads)].into_iter().filter(|(_, n)| *n > 0).collect();
+    steps.checks =
+        [(STATUS_RULE, statuses), (READ_BACK_RULE, reads)].into_iter().filter(|(_, n)| *n > 0).collect();
     steps
 }
 
@@ -100,8 +109,11 @@ fn requests_of<'v>(view: &'v View<'v>, step: usize) -> Vec<Request<'v>> {
             let connection = view.connections().get(record.connection as usize)?;
             let (from, to) = record.sent;
             Some(connection.messages.iter().filter_map(move |message| {
-                (message.way == Way::ToServer && (from..to).contains(&message.offset))
-                    .then_some(Request { index: record.connection, connection, message })
+                (message.way == Way::ToServer && (from..to).contains(&message.offset)).then_some(Request {
+                    index: record.connection,
+                    connection,
+                    message,
+                })
             }))
         })
         .flatten()
@@ -122,7 +134,9 @@ fn written(connection: &Connection, read: &Message) -> Option<Vec<u8>> {
         .messages
         .iter()
         .rfind(|message| {
-            message.way == Way::ToServer && message.command() == Command::WRITE && message.offset < read.offset
+            message.way == Way::ToServer
+                && message.command() == Command::WRITE
+                && message.offset < read.offset
         })
         .and_then(|message| WriteRequest::parse(&message.bytes).ok())
         .map(|body| body.data)

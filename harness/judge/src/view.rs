@@ -1,7 +1,7 @@
 //! The evidence of a case, followed.
 
 use evidence::{Direction, Evidence};
-use model::{As, FrameRef, Login, PlannedCase};
+use model::{As, FrameRef, PlannedCase};
 use smb::follow::{Connection, Message, Session, Way};
 use smb::wire::{Command, SessionFlags};
 use std::collections::BTreeMap;
@@ -75,13 +75,12 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Whose session it is, told from the bytes; that the client logged on as nobody is in the plan, since the server
-    /// only MAY say so (3.3.5.5.3).
+    /// Whose session it is: what the server says, or the logon itself where it says nothing (3.3.5.5.3: it only MAY).
     #[must_use]
     pub fn identity(&self, session: &Session) -> As {
         if session.flags.contains(SessionFlags::IS_GUEST) {
             As::Guest
-        } else if session.flags.contains(SessionFlags::IS_NULL) || self.case().login == Login::Anonymous {
+        } else if session.flags.contains(SessionFlags::IS_NULL) || session.anonymous_logon {
             As::Anonymous
         } else {
             As::User

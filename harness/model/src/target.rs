@@ -9,6 +9,7 @@ use crate::scenario::ShareRole;
 use crate::words::{Algorithm, Dialect, GuestMapping, Signing};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 /// The content of a `target.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Target {
     /// Whether a run without `--target` includes it.
     #[serde(default)]
     pub default: bool,
+    /// How many cases run on one of its servers at the same time.
+    #[serde(default = "eight")]
+    pub parallel_cases: NonZeroU16,
     /// What the shares are called on it.
     pub shares: Shares,
     /// What it cannot be set to, or does not do.
@@ -111,6 +115,10 @@ pub struct BaseImage {
     pub image: String,
     /// The suite, such as `trixie`.
     pub suite: String,
+}
+
+const fn eight() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(7)
 }
 
 const fn smb_port() -> u16 {

@@ -185,7 +185,11 @@ impl<'c> Client<'c> {
         let valid = session.key.as_ref().is_some_and(|key| {
             answer.header.flags.contains(Flags::SIGNED) && key.verify(&answer.message).is_ok()
         });
-        if valid { Ok(()) } else { Err(Stop::GivesUp("the client gave up: a response without a valid signature")) }
+        if valid {
+            Ok(())
+        } else {
+            Err(Stop::GivesUp("the client gave up: a response without a valid signature"))
+        }
     }
 
     fn security_mode(&self) -> SecurityMode {
@@ -280,7 +284,8 @@ impl<'c> Client<'c> {
             .negotiate_contexts
             .iter()
             .filter(|context| context.context_type == SigningCapabilities::TYPE);
-        let refuses = || Stop::GivesUp("the client gave up: the server selected no signing algorithm that was offered");
+        let refuses =
+            || Stop::GivesUp("the client gave up: the server selected no signing algorithm that was offered");
         let Some(context) = selected.next() else { return Ok(default) };
         let ids = SigningCapabilities::parse(&context.data).map_err(|_| refuses())?.algorithms;
         match (&self.case.client.algorithms, ids.as_slice(), selected.next()) {
@@ -323,9 +328,9 @@ impl<'c> Client<'c> {
                     let body: SessionSetupResponse = answer.body()?;
                     // Whether the server's mechListMIC is right is not this client's to judge; the key is there.
                     let _ = authenticator.finish(&body.security_buffer);
-                    let key = authenticator
-                        .session_key()
-                        .ok_or(Stop::GivesUp("the server established a session before it was asked for a proof"))?;
+                    let key = authenticator.session_key().ok_or(Stop::GivesUp(
+                        "the server established a session before it was asked for a proof",
+                    ))?;
                     return Ok((answer.header.session_id, key, body.session_flags, answer));
                 }
                 _ => return Err(Stop::GivesUp("the server refused SESSION_SETUP")),

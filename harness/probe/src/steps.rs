@@ -9,7 +9,8 @@ use smb::wire::{
     AccessMask, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse, CtlCode,
     EchoRequest, FileAttributes, FileId, FileInformationClass, FlushRequest, ImpersonationLevel, InfoType,
     IoctlRequest, LogoffRequest, QueryDirectoryFlags, QueryDirectoryRequest, QueryInfoRequest, ReadRequest,
-    ShareAccess, TreeConnectRequest, TreeDisconnectRequest, ValidateNegotiateInfoRequest, WriteRequest, utf16,
+    ShareAccess, TreeConnectRequest, TreeDisconnectRequest, ValidateNegotiateInfoRequest, WriteRequest,
+    utf16,
 };
 
 /// What is written to the file and must come back.
@@ -32,7 +33,9 @@ impl Client<'_> {
         };
         match step.action {
             Action::SessionSetup => {}
-            Action::TreeConnect => self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?,
+            Action::TreeConnect => {
+                self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?
+            }
             Action::ValidateNegotiate => self.validate_negotiate(recorder).await?,
             Action::Create => {
                 let answer = self.open(CreateDisposition::CREATE, recorder).await?;
@@ -48,7 +51,8 @@ impl Client<'_> {
                 }
             }
             Action::Write => {
-                let body = WriteRequest { file_id: self.file()?, data: PATTERN.to_vec(), ..Default::default() };
+                let body =
+                    WriteRequest { file_id: self.file()?, data: PATTERN.to_vec(), ..Default::default() };
                 self.exchange(&body, Sign::AsSession, recorder).await?;
             }
             Action::Flush => {
@@ -128,7 +132,11 @@ impl Client<'_> {
     }
 
     /// CREATE of the case's own file. It deletes itself when closed, so a case that is cut short leaves nothing.
-    async fn open(&mut self, disposition: CreateDisposition, recorder: &mut Recorder) -> Result<Answer, Stop> {
+    async fn open(
+        &mut self,
+        disposition: CreateDisposition,
+        recorder: &mut Recorder,
+    ) -> Result<Answer, Stop> {
         let name = utf16(&self.file_name);
         let body = CreateRequest {
             desired_access: AccessMask::FILE_READ_DATA

@@ -1,9 +1,9 @@
 //! The state follower over recorded connections: from bytes and the session key to who signed what.
 
-use model::{Algorithm, Dialect};
-use rstest::rstest;
 use countersign_smb::follow::{Connection, Signature, Way};
 use countersign_smb::nbss;
+use model::{Algorithm, Dialect};
+use rstest::rstest;
 use std::collections::BTreeMap;
 
 #[derive(serde::Deserialize)]
@@ -48,11 +48,8 @@ fn session_id(capture: &Capture) -> u64 {
 }
 
 fn follow(capture: &Capture, key: bool, chunk: usize, change: impl Fn(usize, &mut Vec<u8>)) -> Connection {
-    let key: [u8; 16] = if key {
-        hex::decode(&capture.session_key).unwrap().try_into().unwrap()
-    } else {
-        [0x5a; 16]
-    };
+    let key: [u8; 16] =
+        if key { hex::decode(&capture.session_key).unwrap().try_into().unwrap() } else { [0x5a; 16] };
     let mut connection = Connection::new(BTreeMap::from([(session_id(capture), key)]));
     let mut frame = 0;
     for (number, (way, mut bytes, _)) in messages(capture).into_iter().enumerate() {

@@ -74,14 +74,22 @@ impl Bench {
     /// any value.
     pub(crate) fn case(&self, scenario: &str, axes: &str) -> PlannedCase {
         let found = self.cases(scenario, axes);
-        assert_eq!(found.len(), 1, "{scenario} {axes}: {:?}", found.iter().map(|c| &c.id).collect::<Vec<_>>());
+        assert_eq!(
+            found.len(),
+            1,
+            "{scenario} {axes}: {:?}",
+            found.iter().map(|c| &c.id).collect::<Vec<_>>()
+        );
         found.into_iter().next().unwrap()
     }
 
     /// Every case of `scenario` with these axes that the embedded target can run.
     pub(crate) fn cases(&self, scenario: &str, axes: &str) -> Vec<PlannedCase> {
-        let wanted: Vec<(&str, &str)> =
-            axes.split(',').filter(|axis| !axis.is_empty()).map(|axis| axis.split_once('=').unwrap()).collect();
+        let wanted: Vec<(&str, &str)> = axes
+            .split(',')
+            .filter(|axis| !axis.is_empty())
+            .map(|axis| axis.split_once('=').unwrap())
+            .collect();
         self.cases
             .iter()
             .filter(|case| case.scenario == scenario && case.unsupported.is_none())
@@ -114,9 +122,8 @@ impl Bench {
     /// Runs a case and writes its evidence, as `countersign run` does.
     pub(crate) async fn record(&self, case: &PlannedCase, endpoint: &Endpoint, limits: Limits) -> Recorded {
         let run = probe::run(case, endpoint, limits, 1);
-        let recording = tokio::time::timeout(HANG, run)
-            .await
-            .unwrap_or_else(|_| panic!("{}: the probe hangs", case.id));
+        let recording =
+            tokio::time::timeout(HANG, run).await.unwrap_or_else(|_| panic!("{}: the probe hangs", case.id));
         let Recording { recorder, session_keys, steps, problem } = recording;
         let mut sidecar = Sidecar::new(case.clone(), endpoint.address.to_string());
         sidecar.session_keys = session_keys;

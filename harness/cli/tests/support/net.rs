@@ -1,11 +1,11 @@
 //! Servers of the worst kind, and a proxy that turns a good server into one.
 
+use model::NtStatus;
 use smb::nbss::{self, Splitter};
 use smb::wire::{
     self, Body, Capabilities, Command, ContextData, DialectRevision, Flags, Header, NegotiateContext,
     NegotiateRequest, NegotiateResponse, PreauthIntegrity, SecurityMode, SigningCapabilities,
 };
-use model::NtStatus;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

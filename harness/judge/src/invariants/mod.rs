@@ -60,7 +60,13 @@ impl<'r> Report<'r> {
 
     /// Counts one place where the rule applies and, unless `holds`, reports it with what was expected and what was
     /// there.
-    pub fn check(&mut self, at: FrameRef, holds: bool, expected: impl Into<String>, got: impl FnOnce() -> String) {
+    pub fn check(
+        &mut self,
+        at: FrameRef,
+        holds: bool,
+        expected: impl Into<String>,
+        got: impl FnOnce() -> String,
+    ) {
         self.checks += 1;
         if !holds {
             self.findings.push(Finding {

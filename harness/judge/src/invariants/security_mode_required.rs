@@ -22,7 +22,10 @@ pub(super) const RULE: Invariant = Invariant {
             report.check(
                 FrameRef { bytes: Some((66, 68)), ..place(index, message) },
                 said == required,
-                format!("SMB2_NEGOTIATE_SIGNING_REQUIRED {word}: signing is {} here", view.case().server.signing),
+                format!(
+                    "SMB2_NEGOTIATE_SIGNING_REQUIRED {word}: signing is {} here",
+                    view.case().server.signing
+                ),
                 || format!("SecurityMode 0x{:04x}", negotiated.server_mode.0),
             );
         }

@@ -40,7 +40,9 @@ pub(super) const RULE: Invariant = Invariant {
                 place(index, message),
                 holds,
                 match offered {
-                    Some(offered) => format!("one id out of {offered:?}, or 1 where the server has none of them"),
+                    Some(offered) => {
+                        format!("one id out of {offered:?}, or 1 where the server has none of them")
+                    }
                     None => "no SMB2_SIGNING_CAPABILITIES context: the client sent none".to_owned(),
                 },
                 || format!("contexts with ids {:?}", negotiated.selected_algorithms),

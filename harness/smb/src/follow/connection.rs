@@ -5,8 +5,9 @@ use crate::nbss::Splitter;
 use crate::preauth::PreauthHash;
 use crate::signing::{BadSignature, SigningKey};
 use crate::wire::{
-    self, Body, Command, ContextData, ContextType, DialectRevision, Flags, Header, NegotiateRequest, NegotiateResponse,
-    SecurityMode, SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, SigningCapabilities,
+    self, Body, Command, ContextData, ContextType, DialectRevision, Flags, Header, NegotiateRequest,
+    NegotiateResponse, SecurityMode, SessionFlags, SessionSetupFlags, SessionSetupRequest,
+    SessionSetupResponse, SigningCapabilities,
 };
 use model::{Algorithm, Dialect, NtStatus};
 use std::collections::BTreeMap;
@@ -227,7 +228,9 @@ impl Connection {
     fn session_of(&self, way: Way, header: &Header, request: Option<usize>, related: u64) -> u64 {
         match (way, request.and_then(|r| self.messages.get(r))) {
             (Way::ToServer, _) if header.flags.contains(Flags::RELATED) => related,
-            (Way::ToClient, Some(request)) if request.command() != Command::SESSION_SETUP => request.session_id,
+            (Way::ToClient, Some(request)) if request.command() != Command::SESSION_SETUP => {
+                request.session_id
+            }
             _ => header.session_id,
         }
     }
@@ -301,9 +304,9 @@ impl Connection {
         if self.sessions.contains_key(&id) {
             return; // A reauthentication keeps the keys (3.3.5.5.2).
         }
-        let binding = asked
-            .and_then(|request| SessionSetupRequest::parse(&request.bytes).ok())
-            .is_some_and(|body| body.flags.contains(SessionSetupFlags::BINDING));
+        let asked = asked.and_then(|request| SessionSetupRequest::parse(&request.bytes).ok());
+        let binding = asked.as_ref().is_some_and(|body| body.flags.contains(SessionSetupFlags::BINDING));
+        let anonymous_logon = asked.is_some_and(|body| Session::is_anonymous_logon(&body.security_buffer));
         let Some(mut pending) = self.setups.remove(&asked_id) else { return };
         match message.header.status {
             NtStatus::MORE_PROCESSING_REQUIRED => {
@@ -321,7 +324,14 @@ impl Connection {
                 });
                 self.sessions.insert(
                     id,
-                    Session { id, established: index, flags: session_flags(&message.bytes), algorithm, key },
+                    Session {
+                        id,
+                        established: index,
+                        flags: session_flags(&message.bytes),
+                        anonymous_logon,
+                        algorithm,
+                        key,
+                    },
                 );
             }
             _ => {}
@@ -333,7 +343,9 @@ impl Connection {
             return Signature::Unsigned { zero: message.header.signature == [0; 16] };
         }
         let Some(session) = self.sessions.get(&message.session_id) else { return Signature::NoKey };
-        let (Some(key), Some(algorithm)) = (session.key(), session.algorithm) else { return Signature::NoKey };
+        let (Some(key), Some(algorithm)) = (session.key(), session.algorithm) else {
+            return Signature::NoKey;
+        };
         verify(key, algorithm, &message.bytes)
     }
 }

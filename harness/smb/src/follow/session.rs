@@ -15,6 +15,9 @@ pub struct Session {
     pub established: usize,
     /// The SessionFlags of that response ([MS-SMB2] 2.2.6).
     pub flags: SessionFlags,
+    /// Whether the client logged on as nobody: its AUTHENTICATE_MESSAGE has neither a user nor a response to the
+    /// challenge ([MS-NLMP] 3.2.5.1.2). The server only MAY say so in SessionFlags ([MS-SMB2] 3.3.5.5.3).
+    pub anonymous_logon: bool,
     /// The algorithm it signs with; `None` where the server selected one that does not exist.
     pub algorithm: Option<Algorithm>,
     /// Its signing key, where the session key is known.
@@ -31,6 +34,19 @@ impl Session {
     ) -> Option<SigningKey> {
         let key = kdf::signing_key(dialect, session_key?, preauth.value());
         SigningKey::new(algorithm?, key).ok()
+    }
+
+    /// Whether the last token of a logon is an NTLM AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3) of nobody.
+    pub(super) fn is_anonymous_logon(token: &[u8]) -> bool {
+        // Wherever it stands in its SPNEGO wrapping: Signature and MessageType make it unmistakable.
+        const AUTHENTICATE: &[u8] = b"NTLMSSP\0\x03\0\0\0";
+        const NT_RESPONSE_LENGTH: usize = 20;
+        const USER_NAME_LENGTH: usize = 36;
+        let Some(start) = token.windows(AUTHENTICATE.len()).position(|window| window == AUTHENTICATE) else {
+            return false;
+        };
+        let empty = |field: usize| token.get(start + field..start + field + 2) == Some(&[0, 0]);
+        empty(NT_RESPONSE_LENGTH) && empty(USER_NAME_LENGTH)
     }
 
     /// Whether its signatures can be verified.
