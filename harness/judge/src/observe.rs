@@ -7,7 +7,7 @@ use crate::view::View;
 use evidence::Direction;
 use model::outcome::{As, By, Counted, Kind, Why};
 use model::predict::{invalid_signature_shown, refuses_identity};
-use model::{Dialect, NtStatus, Outcome};
+use model::{Algorithm, Dialect, NtStatus, Outcome};
 use smb::follow::{Connection, Message, Negotiated, Session, Way};
 use smb::wire::{Body, Command, CtlCode, DialectRevision, Flags, IoctlRequest, SecurityMode, SessionFlags};
 
@@ -64,11 +64,12 @@ impl<'v> Walk<'v> {
             Ok(session) => session,
             Err(refused) => return Ok(about(refused, None)),
         };
+        self.view.verifiable(self.index, session)?;
         let settled = match self.settle(dialect, negotiated, session) {
             Ok(settled) => settled,
             Err(refused) => return Ok(about(refused, Some(self.view.identity(session)))),
         };
-        if let Some(refused) = self.gives_up(&settled, session)? {
+        if let Some(refused) = self.gives_up(&settled, session) {
             return Ok(about(refused, Some(settled.identity)));
         }
         if let Some(refused) = self.mount(session)? {
@@ -79,7 +80,9 @@ impl<'v> Walk<'v> {
 
     /// NEGOTIATE: what was settled, or the refusal (3.2.5.2).
     fn negotiate(&self) -> Result<Result<&'v Negotiated, Outcome>, String> {
-        let request = self.first_request(Command::NEGOTIATE)?;
+        let Some(request) = self.first_request(Command::NEGOTIATE)? else {
+            return Ok(Err(self.lost()));
+        };
         let Some(response) = self.answer_to(request)? else {
             return Ok(Err(self.lost()));
         };
@@ -110,6 +113,10 @@ impl<'v> Walk<'v> {
                     if !offered.contains(&ids[0]) {
                         return refused(By::Client, Why::AlgorithmNotOffered, None);
                     }
+                    // Offered to see whether the server passes over it: nobody can sign with it.
+                    if Algorithm::from_smb2_id(ids[0]).is_none() {
+                        return refused(By::Client, Why::NegotiateFailed, None);
+                    }
                 }
                 _ => return refused(By::Client, Why::NegotiateFailed, None),
             }
@@ -119,7 +126,9 @@ impl<'v> Walk<'v> {
 
     /// SESSION_SETUP: the session, or the refusal.
     fn session(&self, _: &Negotiated) -> Result<Result<&'v Session, Outcome>, String> {
-        let mut request = self.first_request(Command::SESSION_SETUP)?;
+        let Some(mut request) = self.first_request(Command::SESSION_SETUP)? else {
+            return Ok(Err(self.lost()));
+        };
         loop {
             let Some(response) = self.answer_to(request)? else {
                 return Ok(Err(self.lost()));
@@ -147,15 +156,17 @@ impl<'v> Walk<'v> {
                 return Ok(Err(Outcome::refused(By::Server, why, Some(status))));
             }
             let after = self.position(request);
-            request = self
-                .requests()
-                .find(|r| r.command() == Command::SESSION_SETUP && self.position(r) > after)
-                .ok_or_else(|| {
-                    format!(
-                        "the logon was not carried on after STATUS_MORE_PROCESSING_REQUIRED (frame {})",
-                        response.frame
-                    )
-                })?;
+            let next = self.requests().find(|r| r.command() == Command::SESSION_SETUP && self.position(r) > after);
+            request = match next {
+                Some(next) => next,
+                None if self.server_ended() => return Ok(Err(self.lost())),
+                None => {
+                    let frame = response.frame;
+                    return Err(format!(
+                        "the logon was not carried on after STATUS_MORE_PROCESSING_REQUIRED (frame {frame})"
+                    ));
+                }
+            };
         }
     }
 
@@ -184,32 +195,30 @@ impl<'v> Walk<'v> {
     }
 
     /// The first response after the session was established at which this client gives up.
-    fn gives_up(&self, settled: &Settled, session: &Session) -> Result<Option<Outcome>, String> {
-        for answer in self.view.answers().filter(|a| a.index == self.index) {
-            let response = answer.response;
-            if self.position(response) <= session.established || response.is_interim() {
+    fn gives_up(&self, settled: &Settled, session: &Session) -> Option<Outcome> {
+        for response in self.connection.messages.iter().skip(session.established + 1) {
+            if response.way != Way::ToClient || response.is_interim() {
                 continue;
             }
-            let validate = is_validate_negotiate(answer.request);
+            let Some(request) = response.request.and_then(|r| self.connection.messages.get(r)) else { continue };
+            let validate = is_validate_negotiate(request);
             let unsigned_validate = validate && !response.signature.is_flagged() && !settled.encrypted;
             if (settled.verifies && !response.signature.is_valid()) || unsigned_validate {
-                if response.signature == smb::follow::Signature::NoKey && !session.has_key() {
-                    return Err(format!(
-                        "the session key is not in the evidence, so frame {} cannot be verified",
-                        response.frame
-                    ));
-                }
-                return Ok(Some(invalid_signature()));
+                return Some(invalid_signature());
             }
         }
-        Ok(None)
+        None
     }
 
     /// TREE_CONNECT: `None` where the share was mounted or the scenario mounts none.
     fn mount(&self, session: &Session) -> Result<Option<Outcome>, String> {
         let Some(request) = self.after(session).find(|r| r.command() == Command::TREE_CONNECT) else {
             let planned = self.view.case().steps.iter().any(|s| s.action == model::Action::TreeConnect);
-            return if planned { Err(never("TREE_CONNECT")) } else { Ok(None) };
+            return match planned {
+                true if self.server_ended() => Ok(Some(self.lost())),
+                true => Err(never("TREE_CONNECT")),
+                false => Ok(None),
+            };
         };
         let Some(response) = self.answer_to(request)? else {
             return Ok(Some(self.lost()));
@@ -288,8 +297,12 @@ impl<'v> Walk<'v> {
         self.connection.messages.iter().skip(session.established + 1).filter(|m| m.way == Way::ToServer)
     }
 
-    fn first_request(&self, command: Command) -> Result<&'v Message, String> {
-        self.requests().find(|r| r.command() == command).ok_or_else(|| never(&command.to_string()))
+    /// The first request of this kind; `None` where the server had ended the connection before it could be sent.
+    fn first_request(&self, command: Command) -> Result<Option<&'v Message>, String> {
+        match self.requests().find(|r| r.command() == command) {
+            None if !self.server_ended() => Err(never(&command.to_string())),
+            found => Ok(found),
+        }
     }
 
     /// The final response to a request; `None` where the server ended the connection instead. What is neither is not
@@ -304,6 +317,7 @@ impl<'v> Walk<'v> {
             return Ok(found);
         }
         let unfinished = match self.connection.unfinished(Way::ToClient) {
+            _ if self.connection.encrypted => ": there are encrypted messages, which are not read".to_owned(),
             Some((came, Some(announced))) => format!(": {came} of {announced} announced bytes came"),
             Some((came, None)) => format!(": {came} bytes of a transport header came"),
             None => String::new(),

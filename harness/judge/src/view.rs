@@ -86,6 +86,54 @@ impl<'a> View<'a> {
             As::User
         }
     }
+
+    /// Whether the evidence holds what the signatures of a user's session are verified with; if not, why. A server
+    /// cannot be blamed for what is missing here.
+    ///
+    /// # Errors
+    /// The session key is not there, or is not the one the client signed with.
+    pub fn verifiable(&self, connection: u32, session: &Session) -> Result<(), String> {
+        let Some(followed) = self.connections.get(connection as usize) else { return Ok(()) };
+        if self.identity(session) != As::User {
+            return Ok(());
+        }
+        let id = session.id;
+        let known = self
+            .evidence
+            .sidecar
+            .session_keys
+            .iter()
+            .any(|key| key.connection == connection && key.session_id == id);
+        if !known {
+            // A session that was granted before any proof was asked for has no key at all.
+            return if is_proved(followed, session) {
+                Err(format!("the key of session {id:#x} is not in the evidence"))
+            } else {
+                Ok(())
+            };
+        }
+        let mut signed = followed
+            .messages
+            .iter()
+            .filter(|message| message.way == Way::ToServer && message.session_id == id)
+            .filter(|message| message.signature.is_flagged() && session.has_key())
+            .peekable();
+        match signed.peek().map(|first| first.frame) {
+            Some(frame) if signed.all(|message| !message.signature.is_valid()) => {
+                Err(format!("the key of session {id:#x} is not the one the client signed with (frame {frame})"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the request that the session was granted for carried more than the opening message of NTLM ([MS-NLMP]
+/// 2.2.1.1), which proves nothing.
+fn is_proved(connection: &Connection, session: &Session) -> bool {
+    const OPENING: &[u8] = b"NTLMSSP\0\x01\0\0\0";
+    let response = connection.messages.get(session.established);
+    let request = response.and_then(|response| connection.messages.get(response.request?));
+    request.is_none_or(|request| !request.bytes.windows(OPENING.len()).any(|window| window == OPENING))
 }
 
 /// A response with its request.

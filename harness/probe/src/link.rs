@@ -114,6 +114,10 @@ impl Link {
             if self.ended {
                 return Err(LinkError::Ended);
             }
+            // A socket that always has bytes never lets the timer speak.
+            if Instant::now() >= deadline {
+                return Err(LinkError::Timeout(self.limits.answer));
+            }
             let read = match timeout_at(deadline, self.stream.read(&mut self.buffer)).await {
                 Ok(Ok(read)) => read,
                 Ok(Err(error)) => return Err(self.failed(error, recorder).await),
@@ -123,14 +127,20 @@ impl Link {
                 self.end(End::Fin, recorder);
                 continue;
             }
-            let bytes = &self.buffer[..read.min(self.buffer.len())];
-            recorder.data(self.connection, Direction::ToClient, bytes, SystemTime::now());
-            self.splitter.push(bytes);
-            self.received += read as u64;
-            if self.received > self.limits.received {
-                return Err(LinkError::TooMuch(self.limits.received));
-            }
+            self.take(read, recorder)?;
         }
+    }
+
+    /// Takes what was read into the evidence, and into the messages.
+    fn take(&mut self, read: usize, recorder: &mut Recorder) -> Result<(), LinkError> {
+        let bytes = &self.buffer[..read.min(self.buffer.len())];
+        recorder.data(self.connection, Direction::ToClient, bytes, SystemTime::now());
+        self.splitter.push(bytes);
+        self.received += read as u64;
+        if self.received > self.limits.received {
+            return Err(LinkError::TooMuch(self.limits.received));
+        }
+        Ok(())
     }
 
     /// Ends the connection from this side, unless the server did.
@@ -157,9 +167,17 @@ impl Link {
             }
             // The other side is gone; whether by FIN or RST, reading tells.
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-                let end = match timeout(self.limits.answer, self.stream.read(&mut self.buffer)).await {
-                    Ok(Ok(0)) => End::Fin,
-                    _ => End::Rst,
+                let deadline = self.deadline();
+                let end = loop {
+                    match timeout_at(deadline, self.stream.read(&mut self.buffer)).await {
+                        Ok(Ok(0)) => break End::Fin,
+                        // It said something before it went: that belongs into the evidence.
+                        Ok(Ok(read)) => match self.take(read, recorder) {
+                            Ok(()) => {}
+                            Err(error) => return error,
+                        },
+                        _ => break End::Rst,
+                    }
                 };
                 self.end(end, recorder);
                 LinkError::Ended

@@ -13,7 +13,7 @@ use smb::ntlm::Password;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -44,6 +44,7 @@ pub(crate) struct Bench {
     lab: Lab,
     folder: TempDir,
     written: AtomicUsize,
+    seeds: AtomicU64,
 }
 
 impl Bench {
@@ -67,7 +68,7 @@ impl Bench {
             .collect();
         let cases = expand(&scenarios, std::slice::from_ref(&target));
         let lab = Lab::new(LabOptions { run_id: format!("test-{}", std::process::id()) }).await;
-        Self { target, files, cases, lab, folder: TempDir::new().unwrap(), written: AtomicUsize::new(0) }
+        Self { target, files, cases, lab, folder: TempDir::new().unwrap(), written: AtomicUsize::new(0), seeds: AtomicU64::new(0) }
     }
 
     /// The one case of `scenario` whose axes are these, `client=required,dialect=2.1` and so on; axes not named may have
@@ -121,7 +122,9 @@ impl Bench {
 
     /// Runs a case and writes its evidence, as `countersign run` does.
     pub(crate) async fn record(&self, case: &PlannedCase, endpoint: &Endpoint, limits: Limits) -> Recorded {
-        let run = probe::run(case, endpoint, limits, 1);
+        // A file of its own for every recording: a server may not be done yet with the one before.
+        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
+        let run = probe::run(case, endpoint, limits, seed);
         let recording =
             tokio::time::timeout(HANG, run).await.unwrap_or_else(|_| panic!("{}: the probe hangs", case.id));
         let Recording { recorder, session_keys, steps, problem } = recording;

@@ -1,6 +1,6 @@
 //! Servers of the worst kind, and a proxy that turns a good server into one.
 
-use model::NtStatus;
+use model::{Algorithm, NtStatus};
 use smb::nbss::{self, Splitter};
 use smb::wire::{
     self, Body, Capabilities, Command, ContextData, DialectRevision, Flags, Header, NegotiateContext,
@@ -107,7 +107,7 @@ pub(crate) fn answer(request: &[u8], status: NtStatus, body: &[u8]) -> Vec<u8> {
     message
 }
 
-/// An answer to NEGOTIATE that a client takes: its first dialect and its first algorithm.
+/// An answer to NEGOTIATE that a client takes: its first dialect and the first algorithm that exists.
 pub(crate) fn negotiated(request: &[u8]) -> Vec<u8> {
     let asked = NegotiateRequest::parse(request).unwrap();
     let dialect = asked.dialects[0];
@@ -117,7 +117,8 @@ pub(crate) fn negotiated(request: &[u8]) -> Vec<u8> {
         contexts.push(NegotiateContext::of(&preauth).unwrap());
         let offered = asked.negotiate_contexts.iter().find(|c| c.context_type == SigningCapabilities::TYPE);
         if let Some(offered) = offered {
-            let first = SigningCapabilities::parse(&offered.data).unwrap().algorithms[0];
+            let offered = SigningCapabilities::parse(&offered.data).unwrap().algorithms;
+            let first = offered.into_iter().find(|id| Algorithm::from_smb2_id(*id).is_some()).unwrap();
             contexts.push(NegotiateContext::of(&SigningCapabilities { algorithms: vec![first] }).unwrap());
         }
     }

@@ -51,11 +51,17 @@ pub struct Report<'r> {
     rule: &'r Invariant,
     checks: u64,
     findings: Vec<Finding>,
+    /// How many findings are beyond [`MOST`].
+    more: u64,
 }
+
+/// A hostile server can break a rule with every message: beyond this many findings of one rule, the last says how many
+/// more there are.
+const MOST: usize = 100;
 
 impl<'r> Report<'r> {
     pub(crate) const fn new(rule: &'r Invariant) -> Self {
-        Self { rule, checks: 0, findings: Vec::new() }
+        Self { rule, checks: 0, findings: Vec::new(), more: 0 }
     }
 
     /// Counts one place where the rule applies and, unless `holds`, reports it with what was expected and what was
@@ -68,7 +74,9 @@ impl<'r> Report<'r> {
         got: impl FnOnce() -> String,
     ) {
         self.checks += 1;
-        if !holds {
+        if !holds && self.findings.len() == MOST {
+            self.more += 1;
+        } else if !holds {
             self.findings.push(Finding {
                 rule: self.rule.id.to_owned(),
                 level: self.rule.level,
@@ -81,7 +89,10 @@ impl<'r> Report<'r> {
         }
     }
 
-    pub(crate) fn into_parts(self) -> (u64, Vec<Finding>) {
+    pub(crate) fn into_parts(mut self) -> (u64, Vec<Finding>) {
+        if let Some(last) = self.findings.last_mut().filter(|_| self.more > 0) {
+            last.got = format!("{}; the same is so in {} more places, not listed", last.got, self.more);
+        }
         (self.checks, self.findings)
     }
 }

@@ -3,12 +3,12 @@
 use super::Invariant;
 use crate::view::place;
 use model::predict::common_algorithms;
-use model::{CheckLevel, Dialect, Subject};
+use model::{Algorithm, CheckLevel, Dialect, Subject};
 
 /// The id of AES-CMAC, which a server answers where nothing overlaps (3.3.5.4).
 const AES_CMAC: u16 = 1;
 
-/// 3.3.5.4, 2.2.4.1.7: one context, one id, one that was offered, or AES-CMAC where nothing overlaps. A server that
+/// 3.3.5.4, 2.2.4.1.7: one context, one id, one that exists and was offered, or AES-CMAC where nothing overlaps. A server that
 /// answers no context does not process it, which is legal: it is then judged by nothing here.
 pub(super) const RULE: Invariant = Invariant {
     id: "negotiate/signing-algorithm",
@@ -31,6 +31,8 @@ pub(super) const RULE: Invariant = Invariant {
                 (_, []) => true,
                 (None, _) => false,
                 (Some(offered), [ids]) => match ids.as_slice() {
+                    // An id that was offered and that no algorithm has is one that a server must pass over.
+                    [id] if Algorithm::from_smb2_id(*id).is_none() => false,
                     [id] => offered.contains(id) || (*id == AES_CMAC && !overlaps(offered)),
                     _ => false,
                 },

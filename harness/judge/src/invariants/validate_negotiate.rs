@@ -20,7 +20,10 @@ pub(super) const RULE: Invariant = Invariant {
             if answer.response.is_interim() {
                 continue;
             }
-            let signed = answer.response.signature.is_valid();
+            let verifiable = answer.session().is_none_or(|s| view.verifiable(answer.index, s).is_ok());
+            // Without the right key a signature says nothing; that there is none still does.
+            let signed = answer.response.signature.is_valid()
+                || (answer.response.signature.is_flagged() && !verifiable);
             let told = IoctlResponse::parse(&answer.response.bytes)
                 .ok()
                 .and_then(|response| ValidateNegotiateInfoResponse::parse(&response.output).ok());

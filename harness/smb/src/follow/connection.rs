@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 /// bytes themselves are already at hand, so this is no allocation.
 const LONGEST: usize = 0xFF_FFFF;
 
+/// How many messages that are no SMB2 are listed.
+const MOST_GARBAGE: usize = 100;
+
 /// What NEGOTIATE settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
@@ -56,7 +59,8 @@ impl Negotiated {
     }
 }
 
-/// Bytes that are no SMB2 message. What follows them on that side is not read: a stream that lost its framing has none.
+/// Bytes that are no SMB2 message. Where the framing itself is lost, or this happens again and again, what follows on that
+/// side is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Garbage {
     /// Whose bytes.
@@ -155,6 +159,11 @@ impl Connection {
                     self.garbage.push(Garbage { way, frame, what: error.to_string() });
                     return;
                 }
+            }
+            // Nobody reads on after so much of it, and a hostile peer could fill the memory with it.
+            if self.garbage.len() >= MOST_GARBAGE {
+                self.stream(way).lost = true;
+                return;
             }
         }
     }
@@ -260,6 +269,10 @@ impl Connection {
     fn response(&mut self, message: &mut Message, index: usize) {
         if let Some(request) = message.request.and_then(|r| self.messages.get_mut(r)) {
             request.responses.push(index);
+            if !message.is_interim() {
+                // A request has one final response: what comes after it answers nothing (3.2.5.1.2).
+                self.outstanding.remove(&message.header.message_id);
+            }
         }
         match message.header.command {
             Command::NEGOTIATE => self.negotiate_response(message, index),

@@ -1,0 +1,137 @@
+//! With a Docker engine, which these tests require: real servers, signals, kills.
+
+use crate::support::{Bench, ended, results};
+use model::results::TargetState;
+use model::{Algorithm, Dialect, Verdict};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+const TARGET: &str = "samba-4.22";
+
+fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output().expect("the docker command is required");
+    assert!(output.status.success(), "the Docker engine is required: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The containers of a run, running or not.
+fn containers(run: &str) -> Vec<String> {
+    let filter = format!("label=countersign.run={run}");
+    docker(&["ps", "-aq", "--filter", &filter]).lines().map(str::to_owned).collect()
+}
+
+fn run_id(run: &Path) -> String {
+    let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(run.join("plan.json")).unwrap()).unwrap();
+    plan["run"]["id"].as_str().unwrap().to_owned()
+}
+
+/// Waits until the run has a container.
+fn wait_for_container(run: &Path, child: &mut Child) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(600) {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it was to be stopped");
+        if run.join("plan.json").exists() && !containers(&run_id(run)).is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("no container within ten minutes");
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+}
+
+#[test]
+fn every_policy_cell_on_samba_is_as_predicted_with_every_algorithm() {
+    let bench = Bench::new();
+    let ended = bench.run(&["run", "smb2-policy", "smb2-algorithms", "--target", TARGET, "--out", "r"]);
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    let results = bench.results("r");
+    let target = &results.targets[0];
+    assert_eq!(target.state, TargetState::Ready);
+    assert!(target.version.as_deref().is_some_and(|version| version.starts_with("4.22")), "{target:?}");
+    assert!(target.image.as_deref().is_some_and(|image| image.starts_with("sha256:")), "{target:?}");
+
+    let policy: Vec<_> = results.cases.iter().filter(|case| case.scenario == "smb2-policy").collect();
+    assert_eq!(policy.len(), 28);
+    for case in &policy {
+        assert_eq!(case.verdict, Verdict::Conforms, "{}: {:?} {:?}", case.id, case.why, case.findings);
+    }
+    let selected: BTreeSet<Algorithm> = policy
+        .iter()
+        .filter_map(|case| case.outcome.as_ref())
+        .filter(|outcome| outcome.dialect == Some(Dialect::Smb311))
+        .filter_map(|outcome| outcome.algorithm)
+        .collect();
+    let all = BTreeSet::from([Algorithm::HmacSha256, Algorithm::Aes128Cmac, Algorithm::Aes128Gmac]);
+    assert_eq!(selected, all);
+    for case in policy.iter().filter(|case| case.axes["client"] == "required") {
+        let signed = case.outcome.as_ref().unwrap().signed.unwrap();
+        assert!(signed.requests.0 == signed.requests.1 && signed.responses.0 == signed.responses.1);
+        assert!(signed.requests.1 >= 10, "{signed:?}");
+    }
+    assert_eq!(containers(&run_id(&bench.path("r"))), Vec::<String>::new());
+    let logs: Vec<_> = fs::read_dir(bench.path("r/evidence/logs")).unwrap().collect();
+    assert_eq!(logs.len(), 2, "one server per effective policy");
+}
+
+#[test]
+fn guests_and_nobody_on_samba_are_as_predicted() {
+    let bench = Bench::new();
+    let ended = bench.run(&["run", "smb2-guest", "smb2-anonymous", "--target", TARGET, "--out", "r"]);
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    for case in &bench.results("r").cases {
+        assert_eq!(case.verdict, Verdict::Conforms, "{}: {:?} {:?}", case.id, case.why, case.findings);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_run_in_order() {
+    for (name, status) in [("INT", 130), ("TERM", 143)] {
+        let bench = Bench::new();
+        let mut child = bench.command(&["run", "--target", TARGET, "--out", "r"]).spawn().unwrap();
+        let run = bench.path("r");
+        wait_for_container(&run, &mut child);
+        signal(&child, name);
+        let ended = ended(child.wait_with_output().unwrap());
+        assert_eq!(ended.status, status, "{}", ended.stderr);
+        assert_eq!(containers(&run_id(&run)), Vec::<String>::new());
+        let results = results(&run);
+        assert_eq!(results.cases.len(), 192);
+        assert!(results.summary.inconclusive > 0);
+        assert!(run.join("report.html").exists() && run.join("junit.xml").exists());
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_reported_and_swept() {
+    let bench = Bench::new();
+    // One case at a time, so that the kill lands in the middle.
+    let mut child = bench.command(&["run", "--target", TARGET, "--jobs", "1", "--out", "r"]).spawn().unwrap();
+    let run = bench.path("r");
+    let start = Instant::now();
+    while fs::read_to_string(run.join("results.jsonl")).map_or(0, |text| text.lines().count()) < 3 {
+        assert!(start.elapsed() < Duration::from_secs(600), "no case ended within ten minutes");
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it was to be killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let id = run_id(&run);
+    assert!(!containers(&id).is_empty(), "a killed run leaves its containers");
+    assert!(!run.join("results.json").exists());
+
+    assert_eq!(bench.run(&["report", "r"]).status, 3);
+    let results = bench.results("r");
+    assert_eq!(results.cases.len(), 192);
+    assert!(results.summary.conforms >= 3 && results.summary.inconclusive > 0, "{:?}", results.summary);
+
+    let next = ["run", "smb2-anonymous", "--target", TARGET, "--out", "next"];
+    assert_eq!(bench.run(&next).status, 0);
+    assert_eq!(containers(&id), Vec::<String>::new(), "the next run sweeps them");
+}

@@ -1,0 +1,8 @@
+//! The command as a person or a CI runs it: exit statuses, messages, files, signals.
+
+#![cfg(test)]
+
+mod engine;
+mod evidence;
+mod failures;
+mod support;
