@@ -3,8 +3,10 @@
 //! A mark and a word always stand beside the colour: a report must read the same in monochrome.
 
 use anstyle::{AnsiColor, Style};
+use model::outcome::Kind;
 use model::results::{Status, TargetState};
 use model::{CaseResult, ExpectationState, Verdict};
+use std::borrow::Cow;
 
 /// What JUnit says of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +66,20 @@ impl State {
     }
 }
 
-/// The word of a case's cell: what the client experienced where that is known, else the verdict.
-pub(crate) const fn cell_word(case: &CaseResult) -> &'static str {
-    match (State::of(case), &case.outcome) {
-        (State::Conforms | State::Known | State::Deviates, Some(outcome)) => outcome.kind.word(),
-        (state, _) => state.look().word,
+/// The words of a case's cell: what the client experienced where that is known, else the verdict. A refusal says why,
+/// and where no axis names the algorithm a signed session says with which.
+pub(crate) fn cell_word(case: &CaseResult) -> Cow<'static, str> {
+    let (State::Conforms | State::Known | State::Deviates, Some(outcome)) = (State::of(case), &case.outcome)
+    else {
+        return Cow::Borrowed(State::of(case).look().word);
+    };
+    let kind = outcome.kind.word();
+    match (outcome.why, outcome.algorithm) {
+        (Some(why), _) => Cow::Owned(format!("{kind}: {why}")),
+        (None, Some(algorithm)) if outcome.kind == Kind::Signed && !case.axes.contains_key("algorithm") => {
+            Cow::Owned(format!("{kind}: {algorithm}"))
+        }
+        _ => Cow::Borrowed(kind),
     }
 }
 

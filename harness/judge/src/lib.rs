@@ -69,7 +69,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
     findings
         .sort_by_key(|f| f.at.map_or((u32::MAX, u64::MAX, 0), |at| (at.connection, at.frame, at.element)));
 
-    let altered: Vec<String> = evidence.problems.iter().map(|problem| problem.to_string()).collect();
+    let altered: Vec<String> = evidence.problems.iter().map(ToString::to_string).collect();
     let mut why: Vec<String> = altered.clone();
     why.extend(incomplete);
     if outcome.is_some() {

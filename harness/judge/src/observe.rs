@@ -156,7 +156,8 @@ impl<'v> Walk<'v> {
                 return Ok(Err(Outcome::refused(By::Server, why, Some(status))));
             }
             let after = self.position(request);
-            let next = self.requests().find(|r| r.command() == Command::SESSION_SETUP && self.position(r) > after);
+            let next =
+                self.requests().find(|r| r.command() == Command::SESSION_SETUP && self.position(r) > after);
             request = match next {
                 Some(next) => next,
                 None if self.server_ended() => return Ok(Err(self.lost())),
@@ -200,7 +201,9 @@ impl<'v> Walk<'v> {
             if response.way != Way::ToClient || response.is_interim() {
                 continue;
             }
-            let Some(request) = response.request.and_then(|r| self.connection.messages.get(r)) else { continue };
+            let Some(request) = response.request.and_then(|r| self.connection.messages.get(r)) else {
+                continue;
+            };
             let validate = is_validate_negotiate(request);
             let unsigned_validate = validate && !response.signature.is_flagged() && !settled.encrypted;
             if (settled.verifies && !response.signature.is_valid()) || unsigned_validate {

@@ -119,9 +119,9 @@ impl<'a> View<'a> {
             .filter(|message| message.signature.is_flagged() && session.has_key())
             .peekable();
         match signed.peek().map(|first| first.frame) {
-            Some(frame) if signed.all(|message| !message.signature.is_valid()) => {
-                Err(format!("the key of session {id:#x} is not the one the client signed with (frame {frame})"))
-            }
+            Some(frame) if signed.all(|message| !message.signature.is_valid()) => Err(format!(
+                "the key of session {id:#x} is not the one the client signed with (frame {frame})"
+            )),
             _ => Ok(()),
         }
     }

@@ -16,6 +16,7 @@ use testcontainers::bollard::query_parameters::{LogsOptionsBuilder, WaitContaine
 use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, CopyTargetOptions, GenericImage, ImageExt};
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 use tokio::time::timeout;
 
 /// Where the account goes: the user on the first line, the password on the second. The container's entry point reads
@@ -144,19 +145,21 @@ impl Container {
 }
 
 impl Drop for Container {
+    /// Blocks until the container is gone; [`Container::remove`] does not.
     fn drop(&mut self) {
         let Some(container) = self.container.take() else { return };
-        if tokio::runtime::Handle::try_current().is_ok() {
-            drop(container);
-            return;
-        }
-        // Dropping a testcontainers container outside a runtime panics.
-        let removal = std::thread::spawn(move || {
-            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                let _ = runtime.block_on(container.rm());
-            }
+        // Not left to testcontainers: outside a runtime its drop panics, and in the task of a `block_on` it enters
+        // another one, which swallows that task's wake-ups. A thread with a runtime of its own does neither.
+        let removal = std::thread::spawn(move || match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => drop(runtime.block_on(container.rm())),
+            // Without a runtime there is no way to remove it now; `down` or the next run's sweep will.
+            Err(_) => std::mem::forget(container),
         });
-        let _ = removal.join();
+        let wait = move || drop(removal.join());
+        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+            _ => wait(),
+        }
     }
 }
 

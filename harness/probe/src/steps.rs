@@ -34,7 +34,7 @@ impl Client<'_> {
         match step.action {
             Action::SessionSetup => {}
             Action::TreeConnect => {
-                self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?
+                self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?;
             }
             Action::ValidateNegotiate => self.validate_negotiate(recorder).await?,
             Action::Create => {

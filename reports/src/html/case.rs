@@ -5,6 +5,7 @@ use crate::outcomes::{Look, State, cell_word};
 use crate::story::{self, Line};
 use crate::text::{clean, condition, count, duration, href};
 use model::{CaseResult, Finding, Results};
+use std::borrow::Cow;
 
 /// How many cases of a group are told in full.
 const TOLD: usize = 3;
@@ -14,7 +15,7 @@ pub(super) struct Case {
     /// The anchor's number: its place in the results.
     pub(super) index: usize,
     pub(super) look: Look,
-    pub(super) word: &'static str,
+    pub(super) word: Cow<'static, str>,
     pub(super) id: String,
     pub(super) cell: String,
     pub(super) lines: Vec<Line>,

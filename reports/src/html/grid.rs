@@ -6,6 +6,7 @@ use crate::outcomes::{Look, State, cell_word};
 use crate::story;
 use crate::text::{clean, count, width};
 use model::{CaseResult, Outcome};
+use std::borrow::Cow;
 
 /// A scenario on a target.
 pub(super) struct Grid {
@@ -37,7 +38,7 @@ pub(super) struct Row {
 pub(super) struct Cell {
     pub(super) index: usize,
     pub(super) look: Look,
-    pub(super) word: &'static str,
+    pub(super) word: Cow<'static, str>,
     /// What the mark and the colour say, in words.
     pub(super) said: String,
     pub(super) name: String,

@@ -12,7 +12,7 @@ const GAP: usize = 2;
 pub(super) fn put(page: &mut Page, matrix: &Matrix<'_>) {
     let labels = Labels::of(matrix);
     let cell =
-        |row: &Row<'_>, column: usize| row.cells[column].map_or(0, |(_, case)| 2 + width(cell_word(case)));
+        |row: &Row<'_>, column: usize| row.cells[column].map_or(0, |(_, case)| 2 + width(&cell_word(case)));
     let widths: Vec<usize> = (0..matrix.columns.len())
         .map(|column| {
             let header = matrix.columns[column].iter().map(|word| width(&clean(word)));
@@ -85,7 +85,7 @@ fn part(page: &mut Page, matrix: &Matrix<'_>, labels: &Labels, from: usize, widt
             Some((_, case)) => {
                 let (look, word) = (State::of(case).look(), cell_word(case));
                 let text = paint(look.style, &format!("{} {word}", look.mark));
-                format!("{:GAP$}{text}{:pad$}", "", "", pad = w.saturating_sub(2 + width(word)))
+                format!("{:GAP$}{text}{:pad$}", "", "", pad = w.saturating_sub(2 + width(&word)))
             }
             None => format!("{:GAP$}{:w$}", "", ""),
         });

@@ -13,7 +13,11 @@ const TARGET: &str = "samba-4.22";
 
 fn docker(args: &[&str]) -> String {
     let output = Command::new("docker").args(args).output().expect("the docker command is required");
-    assert!(output.status.success(), "the Docker engine is required: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "the Docker engine is required: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -24,7 +28,8 @@ fn containers(run: &str) -> Vec<String> {
 }
 
 fn run_id(run: &Path) -> String {
-    let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(run.join("plan.json")).unwrap()).unwrap();
+    let plan: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(run.join("plan.json")).unwrap()).unwrap();
     plan["run"]["id"].as_str().unwrap().to_owned()
 }
 

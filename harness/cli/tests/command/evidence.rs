@@ -50,7 +50,11 @@ fn a_changed_byte_is_found_at_its_frame() {
     assert_eq!(case.verdict, Verdict::Deviates);
     let signature = case.findings.iter().find(|f| f.rule == "signing/response-signed").unwrap();
     let frame = signature.at.unwrap().frame;
-    assert!(case.why.as_deref().is_some_and(|why| why.contains(&format!("frame {frame}:"))), "{:?}", case.why);
+    assert!(
+        case.why.as_deref().is_some_and(|why| why.contains(&format!("frame {frame}:"))),
+        "{:?}",
+        case.why
+    );
     assert!(ended.stdout.contains(&format!("frame {frame}")), "{}", ended.stdout);
 }
 
@@ -81,8 +85,7 @@ fn no_file_of_a_run_holds_a_password_and_the_sidecar_no_opinion() {
     let sidecar = fs::read_to_string(bench.path(&format!("r/evidence/{CASE}.json"))).unwrap();
     let value: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
     let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
-    let known =
-        ["case", "problem", "recorded", "schema", "server", "server_log", "session_keys", "steps"];
+    let known = ["case", "problem", "recorded", "schema", "server", "server_log", "session_keys", "steps"];
     assert_eq!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>(), known);
     assert!(!sidecar.to_lowercase().contains("password"));
 }

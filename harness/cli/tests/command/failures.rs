@@ -132,7 +132,10 @@ fn what_is_no_terminal_gets_no_colours_and_no_progress() {
 #[case("targets", "samba-4.22")]
 #[case("clients", "probe")]
 #[case("rules", "signing/response-signed")]
-#[case("cases", "smb2-policy/algorithm=aes-128-gmac,client=required,dialect=3.1.1,server.signing=required@samba-4.22")]
+#[case(
+    "cases",
+    "smb2-policy/algorithm=aes-128-gmac,client=required,dialect=3.1.1,server.signing=required@samba-4.22"
+)]
 fn lists(#[case] what: &str, #[case] has: &str) {
     let bench = Bench::new();
     let plain = bench.run(&["list", what]);
@@ -151,7 +154,8 @@ fn shards_are_disjoint_and_whole() {
     for k in 1..=3 {
         let out = format!("shard-{k}");
         let shard = format!("{k}/3");
-        let ended = bench.run(&["run", "smb2-algorithms", "--target", "embedded", "--shard", &shard, "--out", &out]);
+        let ended =
+            bench.run(&["run", "smb2-algorithms", "--target", "embedded", "--shard", &shard, "--out", &out]);
         assert_eq!(ended.status, 0, "{}", ended.stdout);
         all.extend(bench.results(&out).cases.into_iter().map(|case| case.id));
     }

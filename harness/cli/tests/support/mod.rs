@@ -68,7 +68,15 @@ impl Bench {
             .collect();
         let cases = expand(&scenarios, std::slice::from_ref(&target));
         let lab = Lab::new(LabOptions { run_id: format!("test-{}", std::process::id()) }).await;
-        Self { target, files, cases, lab, folder: TempDir::new().unwrap(), written: AtomicUsize::new(0), seeds: AtomicU64::new(0) }
+        Self {
+            target,
+            files,
+            cases,
+            lab,
+            folder: TempDir::new().unwrap(),
+            written: AtomicUsize::new(0),
+            seeds: AtomicU64::new(0),
+        }
     }
 
     /// The one case of `scenario` whose axes are these, `client=required,dialect=2.1` and so on; axes not named may have

@@ -118,7 +118,7 @@ pub(crate) fn negotiated(request: &[u8]) -> Vec<u8> {
         let offered = asked.negotiate_contexts.iter().find(|c| c.context_type == SigningCapabilities::TYPE);
         if let Some(offered) = offered {
             let offered = SigningCapabilities::parse(&offered.data).unwrap().algorithms;
-            let first = offered.into_iter().find(|id| Algorithm::from_smb2_id(*id).is_some()).unwrap();
+            let first = offered.into_iter().find(|id| Algorithm::from_smb2_id(*id).is_some()).unwrap_or(1);
             contexts.push(NegotiateContext::of(&SigningCapabilities { algorithms: vec![first] }).unwrap());
         }
     }

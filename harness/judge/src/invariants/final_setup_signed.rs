@@ -12,7 +12,7 @@ pub(super) const RULE: Invariant = Invariant {
     subject: Subject::Server,
     cites: &["MS-SMB2 3.3.5.5.3", "MS-SMB2 3.2.5.3.1"],
     check: |view, report| {
-        for answer in view.answers().filter(|answer| answer.establishes()) {
+        for answer in view.answers().filter(crate::view::Answer::establishes) {
             let Some(session) = answer.session() else { continue };
             if view.identity(session) != As::User {
                 continue;
