@@ -69,9 +69,22 @@ pub fn judge(evidence: &Evidence) -> Judged {
     findings
         .sort_by_key(|f| f.at.map_or((u32::MAX, u64::MAX, 0), |at| (at.connection, at.frame, at.element)));
 
+    // What follows from something wrong on this side is not the server's fault.
+    let faults: Vec<_> = (0..).zip(&evidence.connections).filter_map(|(i, _)| view.own_fault(i)).collect();
+    findings.retain(|finding| {
+        faults.iter().all(|fault| {
+            finding.at.is_some_and(|at| at.connection != fault.connection || at.frame < fault.frame)
+        })
+    });
+    let outcome = outcome.filter(|_| faults.is_empty());
+
     let altered: Vec<String> = evidence.problems.iter().map(ToString::to_string).collect();
     let mut why: Vec<String> = altered.clone();
-    why.extend(incomplete);
+    for what in faults.into_iter().map(|fault| fault.what).chain(incomplete) {
+        if !why.contains(&what) {
+            why.push(what);
+        }
+    }
     if outcome.is_some() {
         why.extend(missing);
     }

@@ -9,7 +9,10 @@ use model::outcome::{As, By, Counted, Kind, Why};
 use model::predict::{invalid_signature_shown, refuses_identity};
 use model::{Algorithm, Dialect, NtStatus, Outcome};
 use smb::follow::{Connection, Message, Negotiated, Session, Way};
-use smb::wire::{Body, Command, CtlCode, DialectRevision, Flags, IoctlRequest, SecurityMode, SessionFlags};
+use smb::wire::{
+    Body, Command, ContextData, ContextType, CtlCode, DialectRevision, Flags, IoctlRequest, NegotiateContext,
+    PreauthIntegrity, SecurityMode, SessionFlags,
+};
 
 /// The outcome, or why there is none.
 pub(crate) struct Observed {
@@ -106,6 +109,9 @@ impl<'v> Walk<'v> {
             return refused(By::Client, Why::NoCommonDialect, None);
         }
         if negotiated.dialect == Some(Dialect::Smb311) {
+            if !are_acceptable(negotiated) {
+                return refused(By::Client, Why::NegotiateFailed, None);
+            }
             match negotiated.selected_algorithms.as_slice() {
                 [] => {}
                 [ids] if ids.len() == 1 => {
@@ -183,7 +189,7 @@ impl<'v> Walk<'v> {
         if let Some(refused) = refuses_identity(client, identity) {
             return Err(refused);
         }
-        let encrypted = session.flags.contains(SessionFlags::ENCRYPT_DATA);
+        let encrypted = dialect.is_smb3() && session.flags.contains(SessionFlags::ENCRYPT_DATA);
         let required =
             client.requires_signing() || negotiated.server_mode.contains(SecurityMode::SIGNING_REQUIRED);
         let verifies = required && identity == As::User && !encrypted;
@@ -262,7 +268,8 @@ impl<'v> Walk<'v> {
         if self.server_ended() && !self.all_steps_sent() {
             return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });
         }
-        if self.connection.encrypted {
+        // A session that says so is encrypted to its client, whatever the server does then: signing is off in it.
+        if self.connection.encrypted || settled.encrypted {
             return Ok(Outcome {
                 signed: Some(counted),
                 ..Outcome::connected(Kind::Encrypted, settled.dialect, None, settled.identity)
@@ -359,6 +366,28 @@ impl<'v> Walk<'v> {
         (0..sidecar.case.steps.len())
             .all(|step| sidecar.steps.iter().any(|record| record.step as usize == step))
     }
+}
+
+/// Whether a client takes the contexts of a 3.1.1 NEGOTIATE response (3.2.5.2): one that names the one hash of the
+/// preauthentication, and no more than one of any other kind. The signing context is looked at by itself.
+fn are_acceptable(negotiated: &Negotiated) -> bool {
+    let contexts = &negotiated.response_body.negotiate_contexts;
+    let of = |kind| contexts.iter().filter(move |context| context.context_type == kind);
+    let once = [
+        ContextType::ENCRYPTION_CAPABILITIES,
+        ContextType::COMPRESSION_CAPABILITIES,
+        ContextType::RDMA_TRANSFORM_CAPABILITIES,
+        ContextType::TRANSPORT_CAPABILITIES,
+    ];
+    let offered = NegotiateContext::find::<PreauthIntegrity>(&negotiated.request_body.negotiate_contexts);
+    let offered = offered.and_then(Result::ok).unwrap_or_default().hash_algorithms;
+    let mut preauth = of(ContextType::PREAUTH_INTEGRITY_CAPABILITIES);
+    let selected = preauth.next().and_then(|context| PreauthIntegrity::parse(&context.data).ok());
+    preauth.next().is_none()
+        && selected.is_some_and(
+            |selected| matches!(selected.hash_algorithms.as_slice(), [hash] if offered.contains(hash)),
+        )
+        && once.iter().all(|kind| of(*kind).count() <= 1)
 }
 
 fn never(what: &str) -> String {

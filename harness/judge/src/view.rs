@@ -2,7 +2,7 @@
 
 use evidence::{Direction, Evidence};
 use model::{As, FrameRef, PlannedCase};
-use smb::follow::{Connection, Message, Session, Way};
+use smb::follow::{Connection, Message, Session, Signature, Way};
 use smb::wire::{Command, SessionFlags};
 use std::collections::BTreeMap;
 
@@ -87,44 +87,75 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether the evidence holds what the signatures of a user's session are verified with; if not, why. A server
-    /// cannot be blamed for what is missing here.
+    /// Whether the evidence holds what the signatures of a user's session are verified with. A server cannot be blamed
+    /// for what is wrong on this side.
     ///
     /// # Errors
-    /// The session key is not there, or is not the one the client signed with.
+    /// The session key is not there, or what the client signed does not verify with it.
     pub fn verifiable(&self, connection: u32, session: &Session) -> Result<(), String> {
         let Some(followed) = self.connections.get(connection as usize) else { return Ok(()) };
         if self.identity(session) != As::User {
             return Ok(());
         }
         let id = session.id;
-        let known = self
-            .evidence
-            .sidecar
-            .session_keys
-            .iter()
-            .any(|key| key.connection == connection && key.session_id == id);
-        if !known {
+        let keys = &self.evidence.sidecar.session_keys;
+        if !keys.iter().any(|key| key.connection == connection && key.session_id == id) {
             // A session that was granted before any proof was asked for has no key at all.
-            return if is_proved(followed, session) {
-                Err(format!("the key of session {id:#x} is not in the evidence"))
-            } else {
-                Ok(())
+            return match is_proved(followed, session) {
+                true => Err(format!("the key of session {id:#x} is not in the evidence")),
+                false => Ok(()),
             };
         }
-        let mut signed = followed
-            .messages
-            .iter()
-            .filter(|message| message.way == Way::ToServer && message.session_id == id)
-            .filter(|message| message.signature.is_flagged() && session.has_key())
-            .peekable();
-        match signed.peek().map(|first| first.frame) {
-            Some(frame) if signed.all(|message| !message.signature.is_valid()) => Err(format!(
-                "the key of session {id:#x} is not the one the client signed with (frame {frame})"
-            )),
+        match self.own_fault(connection) {
+            Some(fault) if fault.session == Some(id) => Err(fault.what),
             _ => Ok(()),
         }
     }
+
+    /// The first sign on a connection that something is wrong on this side of it: the client signed wrongly or sent what
+    /// is no SMB2, which no case does on purpose (so the key is not the session's, or the client is faulty), or bytes
+    /// were altered since. What comes after that proves nothing against the server.
+    #[must_use]
+    pub fn own_fault(&self, connection: u32) -> Option<OwnFault> {
+        let followed = self.connections.get(connection as usize)?;
+        let fault = |frame, session, what| OwnFault { connection, frame, session, what };
+        let unsigned = followed
+            .messages
+            .iter()
+            .find(|message| {
+                message.way == Way::ToServer && matches!(message.signature, Signature::Invalid { .. })
+            })
+            .map(|message| {
+                let (command, frame) = (message.command(), message.frame);
+                let what = format!("the client's own signature of {command} (frame {frame}) does not verify");
+                fault(frame, Some(message.session_id), what)
+            });
+        let garbage = followed.garbage.iter().find(|garbage| garbage.way == Way::ToServer).map(|garbage| {
+            let what = format!("what the client sent (frame {}) is no SMB2 message", garbage.frame);
+            fault(garbage.frame, None, what)
+        });
+        let chunks = &self.evidence.connections.get(connection as usize)?.chunks;
+        let altered = chunks.iter().find_map(|chunk| {
+            let problem = self.evidence.problems.iter().find(|problem| problem.frame == Some(chunk.frame))?;
+            // Of the server's own bytes it can be said what they break, and not what follows from that.
+            let from = chunk.frame + u64::from(chunk.direction == Direction::ToClient);
+            Some(fault(from, None, problem.to_string()))
+        });
+        [unsigned, garbage, altered].into_iter().flatten().min_by_key(|fault| fault.frame)
+    }
+}
+
+/// Something wrong on this side of the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnFault {
+    /// Which connection.
+    pub connection: u32,
+    /// From where on nothing is held against the server.
+    pub frame: u64,
+    /// Whose signature is wrong, where it is one.
+    pub session: Option<u64>,
+    /// What is wrong.
+    pub what: String,
 }
 
 /// Whether the request that the session was granted for carried more than the opening message of NTLM ([MS-NLMP]

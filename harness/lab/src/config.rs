@@ -240,7 +240,7 @@ encryption = { off = "no", required = "yes" }
     ) {
         match (embedded(&with(change)), expected) {
             (Ok(Setting::Embedded { signing_required }), Ok(expected)) => {
-                assert_eq!(signing_required, expected)
+                assert_eq!(signing_required, expected);
             }
             (Err(message), Err(part)) => assert!(message.contains(part), "{message}"),
             (got, expected) => panic!("{got:?}, not {expected:?}"),

@@ -6,7 +6,8 @@ use crate::embedded::Embedded;
 use std::fmt;
 use std::net::SocketAddr;
 
-/// A server that has answered a NEGOTIATE. Dropping it takes it down.
+/// A server that has answered a NEGOTIATE. Dropping it takes it down too, and blocks the thread meanwhile (0.2 s or so for
+/// a container): prefer [`Server::stop`] or [`crate::Lab::down`].
 pub struct Server {
     /// Where it listens: 127.0.0.1 and a port of its own.
     pub address: SocketAddr,

@@ -280,6 +280,12 @@ impl<'c> Client<'c> {
         if dialect != Dialect::Smb311 {
             return Ok(default);
         }
+        let preauth = NegotiateContext::find::<PreauthIntegrity>(&negotiated.negotiate_contexts);
+        if !preauth.is_some_and(|found| found.is_ok_and(|preauth| preauth.hash_algorithms == [SHA_512])) {
+            return Err(Stop::GivesUp(
+                "the client gave up: the server selected no hash for the preauthentication",
+            ));
+        }
         let mut selected = negotiated
             .negotiate_contexts
             .iter()

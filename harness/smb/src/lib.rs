@@ -7,5 +7,6 @@ pub mod nbss;
 pub mod ntlm;
 pub mod preauth;
 pub mod signing;
+pub mod smb1;
 pub mod spnego;
 pub mod wire;

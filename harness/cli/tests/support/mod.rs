@@ -1,6 +1,7 @@
 //! What the tests that record real exchanges share: the catalogue, servers to talk to, and evidence on disk.
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
+pub(crate) mod exchange;
 pub(crate) mod net;
 
 use evidence::{Evidence, Recorder, Sidecar};

@@ -2,8 +2,8 @@
 
 use super::Invariant;
 use crate::view::place;
-use model::{CheckLevel, FrameRef, Subject};
-use smb::follow::Way;
+use model::{CheckLevel, FrameRef, NtStatus, Subject};
+use smb::follow::{Message, Way};
 use smb::wire::{Command, Flags};
 
 /// 2.2.1.2: ProtocolId, StructureSize, SMB2_FLAGS_SERVER_TO_REDIR on every response, the Command and MessageId of the
@@ -11,7 +11,7 @@ use smb::wire::{Command, Flags};
 /// MessageId is all ones (3.3.4.6, 3.3.4.7, 3.3.4.25).
 pub(super) const RULE: Invariant = Invariant {
     id: "wire/well-formed",
-    title: "Every message of the server is an SMB2 message that answers an outstanding request",
+    title: "Every message of the server is an SMB2 message that answers an outstanding request, with the body of that answer",
     level: CheckLevel::Must,
     subject: Subject::Server,
     cites: &["MS-SMB2 2.2.1.2", "MS-SMB2 2.1", "MS-SMB2 3.2.5.1.2"],
@@ -43,7 +43,51 @@ pub(super) const RULE: Invariant = Invariant {
                         )
                     },
                 );
+                if let (true, Some(shape)) = (response, shape(message)) {
+                    report.check(
+                        FrameRef { bytes: Some((64, 66)), ..place(index, message) },
+                        message.bytes.get(64..66).is_some_and(|size| shape == [size[0], size[1]]),
+                        format!(
+                            "the body of {} response, StructureSize {}",
+                            message.command(),
+                            u16::from_le_bytes(shape)
+                        ),
+                        || {
+                            format!(
+                                "the bytes {:02x?}",
+                                message
+                                    .bytes
+                                    .get(64..)
+                                    .unwrap_or_default()
+                                    .iter()
+                                    .take(8)
+                                    .collect::<Vec<_>>()
+                            )
+                        },
+                    );
+                }
             }
         }
     },
 };
+
+/// The StructureSize of a response's body, where there is but one (2.2.2 to 2.2.38): of a success that of its command.
+/// An error has the body of an ERROR Response or, for a few statuses, the command's own (3.3.4.4), and is not looked at.
+fn shape(message: &Message) -> Option<[u8; 2]> {
+    if message.header.status != NtStatus::SUCCESS {
+        return None;
+    }
+    let size: u16 = match message.command() {
+        Command::NEGOTIATE => 65,
+        Command::SESSION_SETUP | Command::QUERY_DIRECTORY | Command::CHANGE_NOTIFY | Command::QUERY_INFO => 9,
+        Command::LOGOFF | Command::TREE_DISCONNECT | Command::FLUSH | Command::LOCK | Command::ECHO => 4,
+        Command::TREE_CONNECT => 16,
+        Command::CREATE => 89,
+        Command::CLOSE => 60,
+        Command::READ | Command::WRITE => 17,
+        Command::IOCTL => 49,
+        Command::SET_INFO => 2,
+        _ => return None,
+    };
+    Some(size.to_le_bytes())
+}

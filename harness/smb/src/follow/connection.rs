@@ -312,12 +312,14 @@ impl Connection {
 
     fn setup_response(&mut self, message: &Message, index: usize) {
         let id = message.header.session_id;
+        // What answers nothing settles nothing, and is in no hash.
         let asked = message.request.and_then(|r| self.messages.get(r));
-        let asked_id = asked.map_or(id, |request| request.header.session_id);
-        if self.sessions.contains_key(&id) {
-            return; // A reauthentication keeps the keys (3.3.5.5.2).
+        let Some(asked) = asked.filter(|request| request.command() == Command::SESSION_SETUP) else { return };
+        let asked_id = asked.header.session_id;
+        if message.is_interim() || self.sessions.contains_key(&id) {
+            return; // The real answer is to come; a reauthentication keeps the keys (3.3.5.5.2).
         }
-        let asked = asked.and_then(|request| SessionSetupRequest::parse(&request.bytes).ok());
+        let asked = SessionSetupRequest::parse(&asked.bytes).ok();
         let binding = asked.as_ref().is_some_and(|body| body.flags.contains(SessionSetupFlags::BINDING));
         let anonymous_logon = asked.is_some_and(|body| Session::is_anonymous_logon(&body.security_buffer));
         let Some(mut pending) = self.setups.remove(&asked_id) else { return };

@@ -1,8 +1,6 @@
 //! The server in this process. Needs smbclient, and no engine.
 
-mod common;
-
-use common::{Login, lab_without_engine, security_mode, smbclient, target};
+use crate::common::{Login, lab_without_engine, security_mode, smbclient, target};
 use model::{GuestMapping, ServerPolicy, Signing};
 use smb::wire::SecurityMode;
 use std::net::TcpStream;

@@ -1,8 +1,6 @@
 //! What goes wrong is said with its cause, and nothing is left of it. Needs a Docker engine.
 
-mod common;
-
-use common::{TARGET, containers, containers_of, docker, lab, target};
+use crate::common::{TARGET, containers, containers_of, docker, lab, target};
 use countersign_lab::owner::{self, Owner};
 use countersign_lab::{LabError, TargetFiles};
 use model::{ServerPolicy, Target};

@@ -1,8 +1,6 @@
 //! A server in containers, under several policies at once. Needs a Docker engine and smbclient.
 
-mod common;
-
-use common::{
+use crate::common::{
     Login, TARGET, containers, containers_of, docker, lab, run_id, security_mode, smbclient, target,
 };
 use countersign_lab::owner;
@@ -145,13 +143,9 @@ async fn real_clients_can_use_the_shares() {
             server.stop().await;
         }
     };
-    join_all(policies().into_iter().filter(|p| p.signing == Signing::NotRequired).map(check)).await;
+    // A guest session is not signed, and a server that requires signing takes it all the same.
+    join_all(policies().into_iter().map(check)).await;
 
-    let required = ServerPolicy { signing: Signing::Required, ..ServerPolicy::default() };
-    let server = lab.start(&prepared, &lab.effective(&target, &files, &required).unwrap()).await.unwrap();
-    let (worked, said) = smbclient(&server, share, &Login::User(&server.account), &[]).await;
-    assert!(worked, "{said}");
-    drop(server);
     assert!(containers_of(NAME).await.is_empty());
 }
 

@@ -1,7 +1,5 @@
 //! What the tests of the lab have in common. They need a Docker engine and the `smbclient` binary, and fail without.
 
-#![allow(dead_code, reason = "every test binary uses its own part of it")]
-
 use countersign_lab::{Account, Lab, LabOptions, Server, TargetFiles, owner};
 use model::Target;
 use smb::nbss::{self, Splitter};
@@ -11,7 +9,7 @@ use smb::wire::{
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::ContainerSummary;
@@ -133,6 +131,6 @@ pub(crate) async fn smbclient(
     (output.status.success() && whole && !said.contains("NT_STATUS"), said)
 }
 
-fn show(path: &PathBuf) -> String {
+fn show(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
