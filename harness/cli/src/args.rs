@@ -32,15 +32,15 @@ pub(crate) enum Command {
 
 /// Bring servers up, drive them, judge what was recorded, and write the report.
 ///
-/// With no arguments: every scenario on the server built into this program and, where a Docker engine answers, on Samba
-/// in containers. The run folder holds plan.json, evidence/ (one pcapng per case, which Wireshark opens, and its
+/// With no arguments: every scenario on the server built into this program and, where a Docker engine answers, on the
+/// default servers in containers. The run folder holds plan.json, evidence/ (one pcapng per case, which Wireshark opens, and its
 /// sidecar with the session key), results.jsonl, results.json, report.html and junit.xml.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   countersign run                                        the main job
-  countersign run smb2-policy --target samba-4.22        one scenario on one server
-  countersign run --case 'smb2-policy/algorithm=aes-128-gmac,client=required,dialect=3.1.1,server.signing=required@samba-4.22'
+  countersign run smb2-policy --target embedded        one scenario on one server
+  countersign run --case 'smb2-policy/algorithm=aes-128-cmac,client=required,dialect=3.1.1,server.signing=required@embedded'
   countersign run --shard 1/4 --out shard-1              the first quarter of the plan")]
 pub(crate) struct RunArgs {
     /// The scenarios to run; all where none is named. `countersign list scenarios` shows them
@@ -79,7 +79,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t = FailOn::Should)]
     pub(crate) fail_on: FailOn,
 
-    /// The seed of file names and client GUIDs, to repeat a run exactly [default: random]
+    /// The seed of file names and client GUIDs, to get the same ones again [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 

@@ -4,7 +4,8 @@ use crate::exit::Failure;
 use crate::names;
 use include_dir::{Dir, include_dir};
 use lab::TargetFiles;
-use model::{Scenario, Target};
+use model::plan::expand;
+use model::{PlannedCase, Scenario, Target};
 use std::fs;
 use std::path::Path;
 
@@ -21,16 +22,21 @@ pub(crate) struct KnownTarget {
 pub(crate) struct Catalogue {
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) targets: Vec<KnownTarget>,
+    /// The cases of the built-in scenarios that a directory replaced; none where none did.
+    pub(crate) built_in_cases: Vec<PlannedCase>,
 }
 
 impl Catalogue {
     /// Reads the catalogue; scenarios from `directory` where one is given.
     pub(crate) fn load(directory: Option<&Path>) -> Result<Self, Failure> {
-        let scenarios = match directory {
-            Some(directory) => scenarios_in(directory)?,
-            None => built_in_scenarios()?,
+        let built_in = built_in_scenarios()?;
+        let targets = built_in_targets()?;
+        let Some(directory) = directory else {
+            return Ok(Self { scenarios: built_in, targets, built_in_cases: Vec::new() });
         };
-        Ok(Self { scenarios, targets: built_in_targets()? })
+        let bare: Vec<Target> = targets.iter().map(|known| known.target.clone()).collect();
+        let built_in_cases = expand(&built_in, &bare);
+        Ok(Self { scenarios: scenarios_in(directory)?, targets, built_in_cases })
     }
 
     /// The bare targets.

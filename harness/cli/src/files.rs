@@ -114,11 +114,35 @@ impl RunFolder {
         Ok(all)
     }
 
+    /// Replaces the journal by what was judged again, so that a later `report` renders today's verdicts.
+    pub(crate) fn replace_journal(&self, lines: &[JournalLine]) -> Result<(), Failure> {
+        let mut text = String::new();
+        for line in lines {
+            text += &serde_json::to_string(line).map_err(|e| Failure::environment(e.to_string()))?;
+            text.push('\n');
+        }
+        self.replace("results.jsonl", text.as_bytes())
+    }
+
     /// Writes everything that is rendered from results.
     pub(crate) fn write_results(&self, results: &Results) -> Result<(), Failure> {
         self.replace("results.json", json(results)?.as_bytes())?;
         self.replace("report.html", html(results)?.as_bytes())?;
         self.replace("junit.xml", junit(results)?.as_bytes())
+    }
+
+    /// Writes a server's log, at a path relative to the folder.
+    pub(crate) fn write_log(&self, relative: &str, text: &str) -> Result<(), Failure> {
+        let path = self.path.join(relative);
+        let write = || -> std::io::Result<()> {
+            if let Some(parent) = path.parent() {
+                DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+            }
+            let mut file =
+                OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+            file.write_all(text.as_bytes())
+        };
+        write().map_err(|e| Failure::environment(format!("{}: {e}", path.display())))
     }
 
     /// Replaces a file of the folder in one step, so that a reader never sees half of it.

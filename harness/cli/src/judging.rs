@@ -41,7 +41,7 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     }
     let (folder, plan) = RunFolder::open(&args.run)?;
     let Journalled { targets, cases: recorded } = folder.read_journal()?;
-    let cases = plan
+    let cases: Vec<CaseResult> = plan
         .selected()
         .map(|case| {
             let before = recorded.iter().rfind(|result| result.id == case.id);
@@ -49,9 +49,8 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
             let relative = RunFolder::evidence_of(&case.id);
             match (before, &case.unsupported) {
                 (_, Some(why)) => CaseResult::unsupported(case, why),
-                (before, None) if folder.path().join(&relative).exists() => {
-                    // Evidence counts even where a kill kept its case out of the journal.
-                    let _ = before;
+                // Evidence counts also where a kill kept its case out of the journal.
+                (_, None) if folder.path().join(&relative).exists() => {
                     graded(case, folder.path(), &relative, millis)
                 }
                 (Some(before), None) if before.evidence.is_none() => {
@@ -64,6 +63,9 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
             }
         })
         .collect();
+    let lines: Vec<JournalLine> =
+        targets.iter().cloned().map(JournalLine::Target).chain(cases.iter().cloned().map(line)).collect();
+    folder.replace_journal(&lines)?;
     let results = Results::assemble(&plan, targets, cases);
     finish(&folder, &results)?;
     Ok(Exit::of(&results, args.fail_on.into()))

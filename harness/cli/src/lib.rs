@@ -23,8 +23,8 @@ use std::process::ExitCode;
 
 /// Runs the command with these arguments, the program's name first, and says how it ended.
 #[must_use]
-pub fn main(args: Vec<OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(&args) {
+pub fn main(args: &[OsString]) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             let status = if error.use_stderr() { Exit::Usage } else { Exit::Expected };

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    countersign::main(std::env::args_os().collect())
+    let args: Vec<_> = std::env::args_os().collect();
+    countersign::main(&args)
 }

@@ -8,12 +8,12 @@ use crate::judging;
 use crate::progress::Progress;
 use crate::select::{self, Selection};
 use crate::servers;
-use lab::{Lab, LabOptions};
+use lab::{Lab, LabOptions, Server};
 use model::Results;
 use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
 use probe::Limits;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
@@ -26,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) seed: u64,
     pub(crate) slots: Semaphore,
     pub(crate) progress: Progress,
+    /// The servers that are up, with where their logs go.
+    pub(crate) running: Mutex<Vec<(String, Arc<Server>)>>,
     pub(crate) ended: mpsc::UnboundedSender<JournalLine>,
 }
 
@@ -48,7 +50,8 @@ async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<E
 
     let info = run_info(args, command)?;
     let lab = Lab::new(LabOptions { run_id: info.id.clone() }).await;
-    let Selection { plan, omitted } = select::select(args, catalogue, lab.engine(), info)?;
+    let Selection { plan, omitted } =
+        select::select(args, catalogue, lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from("countersign-runs").join(&plan.run.id));
     let folder = RunFolder::create(&path)?;
     folder.write_plan(&plan)?;
@@ -76,6 +79,7 @@ async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<E
         seed: plan.run.seed,
         slots: Semaphore::new(args.jobs.into()),
         progress: Progress::new(selected.len() as u64),
+        running: Mutex::default(),
         ended,
     });
     let wanted: Vec<&KnownTarget> = catalogue
@@ -101,6 +105,8 @@ async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<E
         }
     }
     context.progress.finish();
+    // After a signal servers are still up, and their logs belong to the evidence of the cases that ended.
+    servers::save_logs(&context).await;
     context.lab.down().await;
     if let Some(failure) = failure {
         return Err(failure);

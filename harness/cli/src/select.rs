@@ -27,10 +27,18 @@ pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), F
 pub(crate) fn select(
     args: &RunArgs,
     catalogue: &Catalogue,
-    engine: Result<(), String>,
+    engine: Result<(), &str>,
     run: RunInfo,
 ) -> Result<Selection, Failure> {
-    let everything = expand(&catalogue.scenarios, &catalogue.targets());
+    let mut everything = expand(&catalogue.scenarios, &catalogue.targets());
+    if let Some(directory) = &args.scenarios_dir {
+        for case in &mut everything {
+            case.reproduce =
+                format!("countersign run --scenarios {} --case {}", directory.display(), case.id);
+        }
+    }
+    // What an expectation is about does not depend on which scenarios this run reads.
+    let known = [everything.as_slice(), &catalogue.built_in_cases].concat();
     let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) =
         targets(args, catalogue, engine);
     let cases: Vec<PlannedCase> = everything
@@ -72,7 +80,7 @@ pub(crate) fn select(
         schema: SCHEMA,
         run,
         targets: planned.iter().map(|target| planned_target(target)).collect(),
-        expectations: planned.iter().flat_map(|target| plan_expectations(target, &everything)).collect(),
+        expectations: planned.iter().flat_map(|target| plan_expectations(target, &known)).collect(),
         cases,
         shard,
     };
@@ -87,11 +95,15 @@ fn planned_target(target: &Target) -> PlannedTarget {
 fn targets<'c>(
     args: &RunArgs,
     catalogue: &'c Catalogue,
-    engine: Result<(), String>,
+    engine: Result<(), &str>,
 ) -> (Vec<&'c KnownTarget>, Vec<(PlannedTarget, String)>) {
     let named = |target: &Target| {
         let suffix = format!("@{}", target.id);
-        args.target.contains(&target.id) || args.case.iter().any(|case| case.ends_with(&suffix))
+        if args.target.is_empty() {
+            args.case.iter().any(|case| case.ends_with(&suffix))
+        } else {
+            args.target.contains(&target.id)
+        }
     };
     let any_named = !args.target.is_empty() || !args.case.is_empty();
     let (mut wanted, mut omitted) = (Vec::new(), Vec::new());
@@ -101,7 +113,9 @@ fn targets<'c>(
             wanted.push(known);
         } else if !any_named && target.default {
             match (&engine, target.kind) {
-                (Err(why), TargetKind::Container) => omitted.push((planned_target(target), why.clone())),
+                (Err(why), TargetKind::Container) => {
+                    omitted.push((planned_target(target), (*why).to_owned()));
+                }
                 _ => wanted.push(known),
             }
         }

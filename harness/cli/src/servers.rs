@@ -8,14 +8,15 @@ use evidence::Sidecar;
 use futures_util::future::join_all;
 use lab::{Effective, LabError, Prepared, Server};
 use model::results::{JournalLine, TargetResult, TargetState};
+use model::target::TargetKind;
 use model::{CaseResult, PlannedCase, Target};
 use probe::Endpoint;
 use smb::ntlm::Password;
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Runs every case on its target, all targets at the same time. Every case ends with a line to `context.ended`.
 pub(crate) async fn all(context: &Arc<Context>, targets: &[&KnownTarget], cases: &[PlannedCase]) {
@@ -89,16 +90,23 @@ async fn server(
 ) -> Result<About, String> {
     let log = format!("evidence/logs/{}-{number}.log", target.id);
     let server = match context.lab.start(prepared, effective).await {
-        Ok(server) => server,
+        Ok(server) => Arc::new(server),
         Err(error) => {
             give_up(context, target, &cases, &format!("start-{number}"), &error);
             return Err(format!("failed to {error}"));
         }
     };
+    let about = (server.version.clone(), server.image.clone());
+    // Said at once: a run that is killed later did have this server.
+    report_target(context, target, TargetState::Ready, None, Some(about.clone()));
+    if let Ok(mut running) = context.running.lock() {
+        running.push((log.clone(), Arc::clone(&server)));
+    }
     let endpoint = Arc::new(endpoint(target, &server));
     let places = Arc::new(Semaphore::new(target.parallel_cases.get().into()));
     join_all(cases.into_iter().map(|case| {
-        let (context, endpoint, log) = (Arc::clone(context), Arc::clone(&endpoint), log.clone());
+        let (context, endpoint) = (Arc::clone(context), Arc::clone(&endpoint));
+        let log = (target.kind == TargetKind::Container).then(|| log.clone());
         let places = Arc::clone(&places);
         async move {
             let _place = places.acquire().await;
@@ -116,10 +124,28 @@ async fn server(
     }))
     .await;
     write_log(context, &log, &server.logs().await);
-    let about = (server.version.clone(), server.image.clone());
-    server.stop().await;
+    if let Ok(mut running) = context.running.lock() {
+        running.retain(|(_, other)| !Arc::ptr_eq(other, &server));
+    }
+    if let Some(server) = Arc::into_inner(server) {
+        server.stop().await;
+    }
     Ok(about)
 }
+
+/// Writes the logs of the servers that are still up.
+pub(crate) async fn save_logs(context: &Context) {
+    let running = context.running.lock().map(|mut running| std::mem::take(&mut *running)).unwrap_or_default();
+    join_all(running.into_iter().map(|(log, server)| async move {
+        if let Ok(text) = timeout(LOGS, server.logs()).await {
+            write_log(context, &log, &text);
+        }
+    }))
+    .await;
+}
+
+/// How long an engine has to hand out a log when the run is being stopped.
+const LOGS: Duration = Duration::from_secs(5);
 
 fn endpoint(target: &Target, server: &Server) -> Endpoint {
     Endpoint {
@@ -132,7 +158,12 @@ fn endpoint(target: &Target, server: &Server) -> Endpoint {
 }
 
 /// Probes, writes the evidence, and judges what is on disk.
-async fn run_case(context: &Context, case: &PlannedCase, endpoint: &Endpoint, log: String) -> CaseResult {
+async fn run_case(
+    context: &Context,
+    case: &PlannedCase,
+    endpoint: &Endpoint,
+    log: Option<String>,
+) -> CaseResult {
     let Ok(_slot) = context.slots.acquire().await else {
         return CaseResult::inconclusive(case, "the run is ending");
     };
@@ -142,7 +173,7 @@ async fn run_case(context: &Context, case: &PlannedCase, endpoint: &Endpoint, lo
     sidecar.session_keys = recording.session_keys;
     sidecar.steps = recording.steps;
     sidecar.problem = recording.problem;
-    sidecar.server_log = Some(log);
+    sidecar.server_log = log;
     let relative = RunFolder::evidence_of(&case.id);
     if let Err(error) = recording.recorder.write(&context.folder.path().join(&relative), &sidecar) {
         return CaseResult::inconclusive(case, format!("failed to write the evidence: {error}"));
@@ -186,9 +217,10 @@ fn report_target(
 
 /// Writes a log beside the evidence. That it cannot be written changes no verdict, so it is only said.
 fn write_log(context: &Context, relative: &str, text: &str) {
-    let path = context.folder.path().join(relative);
-    let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
-    if let Err(error) = written {
-        anstream::eprintln!("countersign: {}: {error}", path.display());
+    if text.is_empty() {
+        return; // What runs in this process logs nothing of its own.
+    }
+    if let Err(error) = context.folder.write_log(relative, text) {
+        anstream::eprintln!("countersign: {}", error.message);
     }
 }

@@ -1,5 +1,7 @@
 //! Imports only point down: the layers of ARCHITECTURE.md, held against what each crate's manifest says.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -25,7 +25,7 @@ pub struct Sidecar {
     pub session_keys: Vec<SessionKey>,
     /// Which step sent which bytes.
     pub steps: Vec<StepRecord>,
-    /// Where the server's log is, relative to this file.
+    /// Where the server's log is, relative to the run folder.
     pub server_log: Option<String>,
     /// Why the harness stopped early. Text for people: a verdict names it as its cause and reads nothing out of it.
     pub problem: Option<String>,

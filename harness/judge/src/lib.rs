@@ -7,6 +7,7 @@
 pub mod invariants;
 mod observe;
 mod steps;
+mod validate;
 mod view;
 
 pub use invariants::{INVARIANTS, Invariant, Report};
@@ -149,8 +150,16 @@ fn compare(view: &View<'_>, observed: &Outcome) -> Option<Finding> {
         at: None,
         expected: predicted.line(),
         got: format!("{}: {}", observed.line(), fields.join(", ")),
-        cites: view.case().cites.clone(),
+        cites: cites_of(OUTCOME_RULE, view),
     })
+}
+
+/// The sections a rule of the scenario rests on: its own, and the scenario's.
+fn cites_of(rule: &str, view: &View<'_>) -> Vec<String> {
+    let own = rules().find(|info| info.id == rule).map_or(&[][..], |info| info.cites);
+    let mut all: Vec<String> = own.iter().map(|cite| (*cite).to_owned()).collect();
+    all.extend(view.case().cites.iter().filter(|cite| !own.contains(&cite.as_str())).cloned());
+    all
 }
 
 /// One rule as a list shows it.

@@ -3,6 +3,8 @@
 //! The walk follows the life of the connection and stops at the message where that client gives up; what comes after it
 //! does not count. Where the bytes do not say, there is no outcome, only a reason.
 
+use crate::steps;
+use crate::validate;
 use crate::view::View;
 use evidence::Direction;
 use model::outcome::{As, By, Counted, Kind, Why};
@@ -10,8 +12,8 @@ use model::predict::{invalid_signature_shown, refuses_identity};
 use model::{Algorithm, Dialect, NtStatus, Outcome};
 use smb::follow::{Connection, Message, Negotiated, Session, Way};
 use smb::wire::{
-    Body, Command, ContextData, ContextType, CtlCode, DialectRevision, Flags, IoctlRequest, NegotiateContext,
-    PreauthIntegrity, SecurityMode, SessionFlags,
+    Command, ContextData, ContextType, DialectRevision, Flags, NegotiateContext, PreauthIntegrity,
+    SecurityMode, SessionFlags,
 };
 
 /// The outcome, or why there is none.
@@ -72,7 +74,7 @@ impl<'v> Walk<'v> {
             Ok(settled) => settled,
             Err(refused) => return Ok(about(refused, Some(self.view.identity(session)))),
         };
-        if let Some(refused) = self.gives_up(&settled, session) {
+        if let Some(refused) = self.gives_up(&settled, negotiated, session) {
             return Ok(about(refused, Some(settled.identity)));
         }
         if let Some(refused) = self.mount(session)? {
@@ -202,7 +204,7 @@ impl<'v> Walk<'v> {
     }
 
     /// The first response after the session was established at which this client gives up.
-    fn gives_up(&self, settled: &Settled, session: &Session) -> Option<Outcome> {
+    fn gives_up(&self, settled: &Settled, negotiated: &Negotiated, session: &Session) -> Option<Outcome> {
         for response in self.connection.messages.iter().skip(session.established + 1) {
             if response.way != Way::ToClient || response.is_interim() {
                 continue;
@@ -210,10 +212,12 @@ impl<'v> Walk<'v> {
             let Some(request) = response.request.and_then(|r| self.connection.messages.get(r)) else {
                 continue;
             };
-            let validate = is_validate_negotiate(request);
-            let unsigned_validate = validate && !response.signature.is_flagged() && !settled.encrypted;
-            if (settled.verifies && !response.signature.is_valid()) || unsigned_validate {
+            let validates = validate::is_asked(request) && !settled.encrypted;
+            if (settled.verifies || validates) && !response.signature.is_valid() {
                 return Some(invalid_signature());
+            }
+            if validates && !validate::told(negotiated, response).is_taken() {
+                return Some(Outcome::refused(By::Client, Why::NegotiateAltered, None));
             }
         }
         None
@@ -362,9 +366,7 @@ impl<'v> Walk<'v> {
     }
 
     fn all_steps_sent(&self) -> bool {
-        let sidecar = &self.view.evidence().sidecar;
-        (0..sidecar.case.steps.len())
-            .all(|step| sidecar.steps.iter().any(|record| record.step as usize == step))
+        (0..self.view.case().steps.len()).all(|step| steps::is_sent(self.view, step))
     }
 }
 
@@ -397,13 +399,7 @@ fn never(what: &str) -> String {
 /// Whether a request counts for the classification: what is signed in every cell does not (POLICY 1).
 fn is_ordinary(request: &Message) -> bool {
     !matches!(request.command(), Command::NEGOTIATE | Command::SESSION_SETUP | Command::TREE_CONNECT)
-        && !is_validate_negotiate(request)
-}
-
-fn is_validate_negotiate(request: &Message) -> bool {
-    request.command() == Command::IOCTL
-        && IoctlRequest::parse(&request.bytes)
-            .is_ok_and(|body| body.ctl_code == CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO)
+        && !validate::is_asked(request)
 }
 
 /// The refusal of a client that needs a signature and does not get a valid one.

@@ -1,6 +1,8 @@
 //! What each step of the scenario expected, told from the bytes that step sent and what was answered to them.
 
+use crate::validate;
 use crate::view::{View, place};
+use evidence::StepRecord;
 use model::{Action, CheckLevel, Finding, FrameRef, NtStatus, Subject};
 use smb::follow::{Connection, Message, Way};
 use smb::wire::{Body, Command, ReadResponse, WriteRequest};
@@ -26,7 +28,8 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
     for (number, step) in view.case().steps.iter().enumerate() {
         let name = format!("step {} ({})", number + 1, step.action.word());
         let requests = requests_of(view, number);
-        let Some((last, before)) = requests.split_last() else {
+        let Some((last, before)) = requests.split_last().filter(|(last, _)| is_of(step.action, last.message))
+        else {
             steps.missing.push(format!("{name} was not sent"));
             continue;
         };
@@ -95,8 +98,35 @@ fn finding(
         at: Some(at),
         expected,
         got,
-        cites: view.case().cites.clone(),
+        cites: crate::cites_of(rule, view),
     }
+}
+
+/// Whether a step was sent: what the sidecar says are its bytes ends with the request that its action is.
+pub(crate) fn is_sent(view: &View<'_>, step: usize) -> bool {
+    let action = view.case().steps.get(step).map(|step| step.action);
+    let requests = requests_of(view, step);
+    action.zip(requests.last()).is_some_and(|(action, last)| is_of(action, last.message))
+}
+
+/// Whether a request is what an action sends last.
+fn is_of(action: Action, request: &Message) -> bool {
+    let command = match action {
+        Action::SessionSetup => Command::SESSION_SETUP,
+        Action::TreeConnect => Command::TREE_CONNECT,
+        Action::ValidateNegotiate => return validate::is_asked(request),
+        Action::Create | Action::Reopen => Command::CREATE,
+        Action::Write => Command::WRITE,
+        Action::Flush => Command::FLUSH,
+        Action::Read => Command::READ,
+        Action::QueryInfo => Command::QUERY_INFO,
+        // The directory that was listed is closed again.
+        Action::QueryDirectory | Action::Delete => Command::CLOSE,
+        Action::Echo => Command::ECHO,
+        Action::TreeDisconnect => Command::TREE_DISCONNECT,
+        Action::Logoff => Command::LOGOFF,
+    };
+    request.command() == command
 }
 
 /// A request of a step.
@@ -108,7 +138,17 @@ struct Request<'v> {
 
 /// The requests a step sent, in order.
 fn requests_of<'v>(view: &'v View<'v>, step: usize) -> Vec<Request<'v>> {
-    let records = view.evidence().sidecar.steps.iter().filter(|record| record.step as usize == step);
+    let all = &view.evidence().sidecar.steps;
+    // Bytes belong to one step. What the sidecar gives to several belongs to none.
+    let alone = |record: &StepRecord| {
+        all.iter().all(|other| {
+            std::ptr::eq(other, record)
+                || other.connection != record.connection
+                || other.sent.1 <= record.sent.0
+                || record.sent.1 <= other.sent.0
+        })
+    };
+    let records = all.iter().filter(|record| record.step as usize == step && alone(record));
     records
         .filter_map(|record| {
             let connection = view.connections().get(record.connection as usize)?;

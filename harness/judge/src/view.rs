@@ -1,9 +1,12 @@
 //! The evidence of a case, followed.
 
 use evidence::{Direction, Evidence};
-use model::{As, FrameRef, PlannedCase};
+use model::{As, Dialect, FrameRef, PlannedCase, SigningOffer};
 use smb::follow::{Connection, Message, Session, Signature, Way};
-use smb::wire::{Command, SessionFlags};
+use smb::wire::{
+    Body, Command, DialectRevision, NegotiateContext, NegotiateRequest, SecurityMode, SessionFlags,
+    SessionSetupRequest, SigningCapabilities,
+};
 use std::collections::BTreeMap;
 
 /// The evidence with its connections followed: what every rule looks at.
@@ -141,7 +144,49 @@ impl<'a> View<'a> {
             let from = chunk.frame + u64::from(chunk.direction == Direction::ToClient);
             Some(fault(from, None, problem.to_string()))
         });
-        [unsigned, garbage, altered].into_iter().flatten().min_by_key(|fault| fault.frame)
+        let unplanned = followed
+            .messages
+            .iter()
+            .filter(|message| message.way == Way::ToServer)
+            .find_map(|message| Some(fault(message.frame, None, self.unplanned(message)?)));
+        [unsigned, garbage, altered, unplanned].into_iter().flatten().min_by_key(|fault| fault.frame)
+    }
+}
+
+impl View<'_> {
+    /// What a request of the logon says that the client of the plan would not: then the case was not carried out, whatever
+    /// the server answered.
+    fn unplanned(&self, request: &Message) -> Option<String> {
+        let client = &self.case().client;
+        let mode = match request.command() {
+            Command::NEGOTIATE => NegotiateRequest::parse(&request.bytes).ok()?.security_mode,
+            Command::SESSION_SETUP => SessionSetupRequest::parse(&request.bytes).ok()?.security_mode,
+            _ => return None,
+        };
+        let (command, frame) = (request.command(), request.frame);
+        if mode.contains(SecurityMode::SIGNING_REQUIRED) != client.requires_signing() {
+            return Some(format!(
+                "the client's {command} (frame {frame}) says SecurityMode {mode}, and signing is {} in the plan",
+                client.signing
+            ));
+        }
+        if command != Command::NEGOTIATE {
+            return None;
+        }
+        let body = NegotiateRequest::parse(&request.bytes).ok()?;
+        let planned: Vec<_> =
+            client.dialects.iter().filter_map(|dialect| DialectRevision::from_dialect(*dialect)).collect();
+        let offered = NegotiateContext::find::<SigningCapabilities>(&body.negotiate_contexts);
+        let offered = offered.and_then(Result::ok).map(|context| context.algorithms);
+        let ids = match &client.algorithms {
+            SigningOffer::Ids(ids) if client.dialects.contains(&Dialect::Smb311) => Some(ids.clone()),
+            _ => None,
+        };
+        (body.dialects != planned || offered != ids).then(|| {
+            format!(
+                "the client's {command} (frame {frame}) offers other dialects or algorithms than the plan"
+            )
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! Known deviations of one target, as data: exact rule, condition on axes, reason, link.
 
 use crate::case::Axes;
+use crate::outcome::{Kind, Outcome, Why};
 use crate::scenario::AxisValues;
+use crate::words::Algorithm;
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -73,12 +75,45 @@ pub struct Expectation {
     /// In which cases.
     #[serde(alias = "when")]
     pub condition: Condition,
+    /// The outcome it is about. An expectation about `policy/outcome` has to have one: another outcome than the known
+    /// one is another deviation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<ExpectedOutcome>,
     /// Why it is so, for a reader of the report.
     pub reason: String,
     /// Where it is discussed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
+
+/// An outcome by what has to be the same; what is left out may be anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedOutcome {
+    /// How it went.
+    pub kind: Kind,
+    /// Why the client was not let in, or did not want to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+    /// What the session signs with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<Algorithm>,
+}
+
+impl ExpectedOutcome {
+    /// Whether an observed outcome is this one.
+    #[must_use]
+    pub fn matches(&self, outcome: Option<&Outcome>) -> bool {
+        outcome.is_some_and(|outcome| {
+            outcome.kind == self.kind
+                && (self.why.is_none() || outcome.why == self.why)
+                && (self.algorithm.is_none() || outcome.algorithm == self.algorithm)
+        })
+    }
+}
+
+/// The rule whose expectations have to say which outcome they are about.
+const OUTCOME_RULE: &str = "policy/outcome";
 
 /// What became of an expectation in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -107,7 +142,14 @@ struct File {
 /// # Errors
 /// A message that shows the line.
 pub fn parse_expectations(text: &str) -> Result<Vec<Expectation>, String> {
-    toml::from_str::<File>(text).map(|file| file.expectation).map_err(|e| e.to_string().trim_end().to_owned())
+    let file: File = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+    match file.expectation.iter().position(|it| it.rule == OUTCOME_RULE && it.outcome.is_none()) {
+        Some(number) => Err(format!(
+            "expectation {}: `{OUTCOME_RULE}` needs the outcome that is known, such as outcome = {{ kind = \"signed\" }}",
+            number + 1
+        )),
+        None => Ok(file.expectation),
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +165,18 @@ mod tests {
         assert!(!all[0].condition.matches("s", &axes("3.1.1")));
         assert!(!all[0].condition.matches("t", &axes("3.0")));
         assert!(!all[0].condition.matches("s", &Axes::new()));
+    }
+
+    #[test]
+    fn a_known_outcome_is_one_outcome() {
+        let text = "[[expectation]]\nrule = \"policy/outcome\"\nwhen = { offer = \"x\" }\nreason = \"r\"\n";
+        assert!(parse_expectations(text).unwrap_err().contains("expectation 1"));
+        let text = format!("{text}outcome = {{ kind = \"refused\", why = \"logon-failure\" }}\n");
+        let pinned = parse_expectations(&text).unwrap().remove(0).outcome.unwrap();
+        let refused = |why| Outcome::refused(crate::outcome::By::Server, why, None);
+        assert!(pinned.matches(Some(&refused(Why::LogonFailure))));
+        assert!(!pinned.matches(Some(&refused(Why::Disconnected))));
+        assert!(!pinned.matches(None));
     }
 
     #[test]

@@ -64,6 +64,8 @@ words! {
         Disconnected = "disconnected",
         /// NEGOTIATE was answered with an error, or with contexts that the client must refuse.
         NegotiateFailed = "negotiate-failed",
+        /// FSCTL_VALIDATE_NEGOTIATE_INFO tells another story than NEGOTIATE did ([MS-SMB2] 3.2.5.14.12).
+        NegotiateAltered = "negotiate-altered",
         /// SESSION_SETUP was answered with an error that is no failed logon.
         SessionSetupFailed = "session-setup-failed",
         /// TREE_CONNECT was answered with another error.

@@ -41,6 +41,8 @@ pub struct PlannedCase {
     pub cites: Vec<String>,
     /// Why it cannot run, where the target declares so.
     pub unsupported: Option<String>,
+    /// The command that runs this case again.
+    pub reproduce: String,
 }
 
 impl PlannedCase {
@@ -222,8 +224,10 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         .declares_unsupported(&scenario.id, &cell.axes)
         .map(str::to_owned)
         .or_else(|| target.cannot_be_set_to(&server));
+    let id = CaseId::new(&scenario.id, &cell.axes, &target.id);
     PlannedCase {
-        id: CaseId::new(&scenario.id, &cell.axes, &target.id),
+        reproduce: format!("countersign run --case {id}"),
+        id,
         scenario: scenario.id.clone(),
         target: target.id.clone(),
         axes: cell.axes,
@@ -266,7 +270,7 @@ algorithm = "each"
 [[step]]
 do = "session-setup"
 [[step]]
-do = "validate-negotiate"
+do = "echo"
 dialects = ["2.1"]
 "#;
     const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = [\"aes-128-cmac\", \"hmac-sha256\"]\n\

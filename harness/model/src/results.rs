@@ -1,7 +1,7 @@
 //! `results.json` and its journal `results.jsonl`: the file everything else reads.
 
 use crate::case::{Axes, CaseId};
-use crate::expectation::{Condition, ExpectationState};
+use crate::expectation::{Condition, ExpectationState, ExpectedOutcome};
 use crate::outcome::{CheckLevel, Finding, Outcome, Verdict};
 use crate::plan::{Plan, PlannedCase};
 use schemars::JsonSchema;
@@ -64,6 +64,9 @@ pub struct ExpectationResult {
     pub rule: String,
     /// In which cases.
     pub condition: Condition,
+    /// The outcome it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<ExpectedOutcome>,
     /// Why it is so.
     pub reason: String,
     /// Where it is discussed.
@@ -133,7 +136,7 @@ impl CaseResult {
             checks: BTreeMap::new(),
             findings: Vec::new(),
             evidence: None,
-            reproduce: format!("countersign run --case {}", case.id),
+            reproduce: case.reproduce.clone(),
             millis: 0,
         }
     }
@@ -271,6 +274,7 @@ impl Results {
             expectation.target == case.target
                 && expectation.rule == finding.rule
                 && expectation.condition.matches(&case.scenario, &case.axes)
+                && expectation.outcome.as_ref().is_none_or(|pinned| pinned.matches(case.outcome.as_ref()))
         })
     }
 
@@ -328,7 +332,10 @@ fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
                     case.target == planned.target && expectation.condition.matches(&case.scenario, &case.axes)
                 })
                 .collect();
-            let met = matching.iter().any(|c| c.findings.iter().any(|f| f.rule == expectation.rule));
+            let met = matching.iter().any(|case| {
+                case.findings.iter().any(|finding| finding.rule == expectation.rule)
+                    && expectation.outcome.as_ref().is_none_or(|it| it.matches(case.outcome.as_ref()))
+            });
             let ended = matching
                 .iter()
                 .filter(|case| matches!(case.verdict, Verdict::Conforms | Verdict::Deviates))
@@ -347,6 +354,7 @@ fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
                 target: planned.target.clone(),
                 rule: expectation.rule.clone(),
                 condition: expectation.condition.clone(),
+                outcome: expectation.outcome.clone(),
                 reason: expectation.reason.clone(),
                 link: expectation.link.clone(),
                 state,

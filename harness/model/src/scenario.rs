@@ -318,6 +318,13 @@ impl Scenario {
                 return Err(format!("offer `{name}` is not made of letters, digits, `.`, `_` and `-`"));
             }
         }
+        if let Some((axis, word)) = self.repeated_words().first() {
+            return Err(format!("axis `{axis}` has `{word}` twice: every value makes a case of its own"));
+        }
+        if self.axes.dialect.iter().flatten().any(|dialect| *dialect == Dialect::Nt1) {
+            return Err("dialect `nt1`: there is no SMB1 client yet".to_owned());
+        }
+        self.check_order()?;
         for (index, step) in self.step.iter().enumerate() {
             let tree_connect = step.action == Action::TreeConnect;
             if tree_connect != step.share.is_some() {
@@ -326,6 +333,80 @@ impl Scenario {
                     index + 1,
                     step.action.word()
                 ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Words that stand twice in one axis.
+    fn repeated_words(&self) -> Vec<(&'static str, String)> {
+        fn twice<T: PartialEq + fmt::Display>(values: Option<&Vec<T>>) -> Option<String> {
+            let values = values?;
+            let repeated = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value));
+            repeated.map(|(_, value)| value.to_string())
+        }
+        let axes = &self.axes;
+        let algorithms = match &axes.algorithm {
+            Some(AlgorithmAxis::These(these)) => Some(these),
+            _ => None,
+        };
+        [
+            ("client", twice(axes.client.as_ref())),
+            ("server.signing", twice(axes.server_signing.as_ref())),
+            ("dialect", twice(axes.dialect.as_ref())),
+            ("algorithm", twice(algorithms)),
+            ("server.guest", twice(axes.server_guest.as_ref())),
+            ("client.guest", twice(axes.client_guest.as_ref())),
+            ("login", twice(axes.login.as_ref())),
+            ("offer", twice(axes.offer.as_ref())),
+        ]
+        .into_iter()
+        .filter_map(|(axis, word)| word.map(|word| (axis, word)))
+        .collect()
+    }
+
+    /// An order that no client could keep to would make a correct server look wrong.
+    fn check_order(&self) -> Result<(), String> {
+        let (mut mounted, mut open, mut ended) = (false, false, false);
+        for (number, step) in self.step.iter().enumerate() {
+            let wrong = |mend: &str| Err(format!("step {} (`{}`): {mend}", number + 1, step.action.word()));
+            if (number == 0) != (step.action == Action::SessionSetup) {
+                return wrong("the first step is session-setup, and no other is");
+            }
+            if ended {
+                return wrong("nothing comes after logoff");
+            }
+            match step.action {
+                Action::SessionSetup | Action::Echo => {}
+                Action::TreeConnect if mounted => return wrong("the share is mounted already"),
+                Action::TreeConnect => mounted = true,
+                Action::ValidateNegotiate => {
+                    // 3.3.5.15.12: at 3.1.1 the server MUST end the connection.
+                    let dialects = step.dialects.as_ref().or(self.axes.dialect.as_ref());
+                    if dialects.is_none_or(|dialects| dialects.contains(&Dialect::Smb311)) {
+                        return wrong("say `dialects = [...]` without 3.1.1, where a server must disconnect");
+                    }
+                    if !mounted {
+                        return wrong("it comes after tree-connect");
+                    }
+                }
+                Action::Create if !mounted => return wrong("it comes after tree-connect"),
+                Action::Create if open => return wrong("the file is open already"),
+                Action::Create => open = true,
+                Action::Write | Action::Flush | Action::Read | Action::QueryInfo | Action::Delete
+                    if !open =>
+                {
+                    return wrong("it needs the file that create opens");
+                }
+                Action::Delete => open = false,
+                Action::Write | Action::Flush | Action::Read | Action::QueryInfo => {}
+                Action::Reopen if open => return wrong("the file is still open: delete it first"),
+                Action::QueryDirectory | Action::Reopen | Action::TreeDisconnect if !mounted => {
+                    return wrong("it comes after tree-connect");
+                }
+                Action::QueryDirectory | Action::Reopen => {}
+                Action::TreeDisconnect => (mounted, open) = (false, false),
+                Action::Logoff => ended = true,
             }
         }
         Ok(())
@@ -384,6 +465,33 @@ share = "share"
         assert!(message.contains("line 8") && message.contains("each"), "{message}");
         let message = error(&GOOD.replace("session-setup", "session-start"));
         assert!(message.contains("line 11") && message.contains("session-start"), "{message}");
+    }
+
+    #[test]
+    fn an_order_no_client_could_keep_to() {
+        let with = |steps: &str| {
+            let head = GOOD.split("[[step]]").next().unwrap_or_default();
+            Scenario::parse("s", "s.toml", &format!("{head}{steps}")).map(|_| ()).map_err(|e| e.to_string())
+        };
+        let step = |action: &str| format!("[[step]]\ndo = \"{action}\"\n");
+        let (setup, mount) = (step("session-setup"), format!("{}share = \"share\"\n", step("tree-connect")));
+        for (steps, says) in [
+            (step("echo"), "the first step is session-setup"),
+            (format!("{setup}{setup}"), "no other is"),
+            (format!("{setup}{}{}", step("logoff"), step("echo")), "nothing comes after logoff"),
+            (format!("{setup}{mount}{}", step("read")), "create"),
+            (format!("{setup}{}", step("create")), "after tree-connect"),
+            (format!("{setup}{mount}{}", step("validate-negotiate")), "3.1.1"),
+        ] {
+            let message = with(&steps).unwrap_err();
+            assert!(message.contains(says), "{message}");
+        }
+        assert_eq!(
+            with(&format!("{setup}{mount}{}{}{}", step("create"), step("read"), step("delete"))),
+            Ok(())
+        );
+        assert!(error(&GOOD.replace("[\"required\"]", "[\"required\", \"required\"]")).contains("twice"));
+        assert!(error(&GOOD.replace("\"3.1.1\"", "\"nt1\"")).contains("nt1"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! NTSTATUS values by name ([MS-ERREF] 2.3.1, and [MS-SMB2] 2.2.2 for the SMB2-only ones).
+//! NTSTATUS values by name ([MS-ERREF] 2.3.1, [MS-SMB2] 2.2.2.1 for the SMB2-only ones; 0xC05D0003 is in neither: it
+//! comes from what Windows clients show).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

@@ -2,7 +2,7 @@
 
 use crate::support::{Bench, ended, results};
 use model::results::TargetState;
-use model::{Algorithm, Dialect, Verdict};
+use model::{Algorithm, Dialect, ExpectationState, Verdict};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -86,6 +86,22 @@ fn every_policy_cell_on_samba_is_as_predicted_with_every_algorithm() {
 }
 
 #[test]
+fn scenarios_of_ones_own_make_no_known_deviation_stale() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("mine")).unwrap();
+    let text = "title = \"t\"\ncites = [\"MS-SMB2 3.3.5.17\"]\nexpect = \"policy\"\n[axes]\ndialect = [\"2.1\"]\n\
+                [[step]]\ndo = \"session-setup\"\n[[step]]\ndo = \"echo\"\n";
+    fs::write(bench.path("mine/own.toml"), text).unwrap();
+    let ended = bench.run(&["run", "--scenarios", "mine", "--target", TARGET, "--out", "r"]);
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    let results = bench.results("r");
+    assert!(!results.expectations.is_empty());
+    assert!(results.expectations.iter().all(|it| it.state == ExpectationState::NotRun));
+    let again: Vec<&str> = results.cases[0].reproduce.split(' ').skip(1).collect();
+    assert_eq!(bench.run(&again).status, 0, "what the report prints runs the case again");
+}
+
+#[test]
 fn guests_and_nobody_on_samba_are_as_predicted() {
     let bench = Bench::new();
     let ended = bench.run(&["run", "smb2-guest", "smb2-anonymous", "--target", TARGET, "--out", "r"]);
@@ -110,6 +126,10 @@ fn a_signal_ends_a_run_in_order() {
         assert_eq!(results.cases.len(), 192);
         assert!(results.summary.inconclusive > 0);
         assert!(run.join("report.html").exists() && run.join("junit.xml").exists());
+        if results.cases.iter().any(|case| case.evidence.is_some()) {
+            let logs = fs::read_dir(run.join("evidence/logs")).map_or(0, Iterator::count);
+            assert!(logs > 0, "the logs of servers that were up are saved");
+        }
     }
 }
 
@@ -120,7 +140,9 @@ fn what_a_killed_run_left_is_reported_and_swept() {
     let mut child = bench.command(&["run", "--target", TARGET, "--jobs", "1", "--out", "r"]).spawn().unwrap();
     let run = bench.path("r");
     let start = Instant::now();
-    while fs::read_to_string(run.join("results.jsonl")).map_or(0, |text| text.lines().count()) < 3 {
+    while fs::read_to_string(run.join("results.jsonl")).map_or(0, |text| text.matches("{\"case\":").count())
+        < 3
+    {
         assert!(start.elapsed() < Duration::from_secs(600), "no case ended within ten minutes");
         assert!(child.try_wait().unwrap().is_none(), "the run ended before it was to be killed");
         std::thread::sleep(Duration::from_millis(5));
@@ -135,6 +157,9 @@ fn what_a_killed_run_left_is_reported_and_swept() {
     let results = bench.results("r");
     assert_eq!(results.cases.len(), 192);
     assert!(results.summary.conforms >= 3 && results.summary.inconclusive > 0, "{:?}", results.summary);
+    // What the killed run had seen of its server is not forgotten.
+    assert_eq!(results.targets[0].state, TargetState::Ready);
+    assert!(results.targets[0].version.is_some());
 
     let next = ["run", "smb2-anonymous", "--target", TARGET, "--out", "next"];
     assert_eq!(bench.run(&next).status, 0);

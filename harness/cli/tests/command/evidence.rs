@@ -56,6 +56,42 @@ fn a_changed_byte_is_found_at_its_frame() {
         case.why
     );
     assert!(ended.stdout.contains(&format!("frame {frame}")), "{}", ended.stdout);
+    // What was judged stays judged: rendering again does not bring back what the run once thought.
+    assert_eq!(bench.run(&["report", "r"]).status, 1);
+    assert_eq!(bench.results("r"), results);
+}
+
+/// The sidecar of the recorded case, changed.
+fn with_sidecar(bench: &Bench, change: impl Fn(&mut serde_json::Value)) {
+    let path = bench.path(&format!("r/evidence/{CASE}.json"));
+    let mut value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(&path, serde_json::to_string(&value).unwrap()).unwrap();
+}
+
+#[test]
+fn a_client_that_is_not_the_planned_one_proves_nothing() {
+    let bench = recorded();
+    // The plan now says that the client does not require signing; the bytes say SMB2_NEGOTIATE_SIGNING_REQUIRED.
+    with_sidecar(&bench, |value| value["case"]["client"]["signing"] = "not-required".into());
+    let ended = bench.run(&["judge", &format!("r/evidence/{CASE}.pcapng")]);
+    assert_eq!(ended.status, 3, "{}", ended.stdout);
+    assert!(ended.stdout.contains("SecurityMode"), "{}", ended.stdout);
+}
+
+#[test]
+fn bytes_that_belong_to_another_step_fulfil_none() {
+    let bench = recorded();
+    with_sidecar(&bench, |value| {
+        let steps = value["steps"].as_array_mut().unwrap();
+        let logoff = steps.last().unwrap()["sent"].clone();
+        for step in steps.iter_mut() {
+            step["sent"] = logoff.clone();
+        }
+    });
+    let ended = bench.run(&["judge", &format!("r/evidence/{CASE}.pcapng")]);
+    assert_eq!(ended.status, 3, "{}", ended.stdout);
+    assert!(ended.stdout.contains("was not sent"), "{}", ended.stdout);
 }
 
 #[test]

@@ -28,7 +28,9 @@ pub(super) const RULE: Invariant = Invariant {
             let overlaps =
                 |offered: &[u16]| !common_algorithms(offered, &case.server, &case.negotiates).is_empty();
             let holds = match (offered, negotiated.selected_algorithms.as_slice()) {
-                (_, []) => true,
+                // A server that declares to process the context answers it where it has one of the algorithms.
+                (Some(offered), []) if overlaps(offered) => false,
+                (_, []) => continue,
                 (None, _) => false,
                 (Some(offered), [ids]) => match ids.as_slice() {
                     // An id that was offered and that no algorithm has is one that a server must pass over.

@@ -1,8 +1,8 @@
 //! FSCTL_VALIDATE_NEGOTIATE_INFO is answered signed, and tells the same as NEGOTIATE did.
 
 use super::Invariant;
-use model::{CheckLevel, NtStatus, Subject};
-use smb::wire::{Body, Command, CtlCode, IoctlRequest, IoctlResponse, ValidateNegotiateInfoResponse};
+use crate::validate::{self, Told};
+use model::{CheckLevel, Subject};
 
 /// 3.3.5.15.12 says what the answer holds; 3.2.5.14.12 has the client end the connection where it differs or is neither
 /// signed nor encrypted. Servers without SMB3 answer an error, which a client takes if it is signed.
@@ -13,10 +13,8 @@ pub(super) const RULE: Invariant = Invariant {
     subject: Subject::Server,
     cites: &["MS-SMB2 3.3.5.15.12", "MS-SMB2 3.2.5.14.12"],
     check: |view, report| {
-        for answer in view.answers().filter(|answer| answer.response.command() == Command::IOCTL) {
-            let asked = IoctlRequest::parse(&answer.request.bytes)
-                .is_ok_and(|request| request.ctl_code == CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO);
-            let Some(negotiated) = answer.connection.negotiated.as_ref().filter(|_| asked) else { continue };
+        for answer in view.answers().filter(|answer| validate::is_asked(answer.request)) {
+            let Some(negotiated) = &answer.connection.negotiated else { continue };
             if answer.response.is_interim() {
                 continue;
             }
@@ -24,26 +22,17 @@ pub(super) const RULE: Invariant = Invariant {
             // Without the right key a signature says nothing; that there is none still does.
             let signed = answer.response.signature.is_valid()
                 || (answer.response.signature.is_flagged() && !verifiable);
-            let told = IoctlResponse::parse(&answer.response.bytes)
-                .ok()
-                .and_then(|response| ValidateNegotiateInfoResponse::parse(&response.output).ok());
-            let said = &negotiated.response_body;
-            let same = told.as_ref().is_some_and(|told| {
-                told.capabilities == said.capabilities
-                    && told.guid == said.server_guid
-                    && told.security_mode == said.security_mode
-                    && told.dialect == said.dialect_revision
-            });
-            let failed = answer.response.header.status != NtStatus::SUCCESS;
+            let told = validate::told(negotiated, answer.response);
             report.check(
                 answer.at(),
-                signed && (same || failed),
+                signed && told.is_taken(),
                 "a signed answer with the Capabilities, Guid, SecurityMode and Dialect of the NEGOTIATE response",
                 || {
                     let signature = super::describe(answer.response.signature);
                     match told {
-                        Some(told) if !same => format!("{signature}; {told:?}"),
-                        _ => format!("{signature}, {}", answer.response.header.status),
+                        Told::Same => signature,
+                        Told::Other(what) => format!("{signature}; {what}"),
+                        Told::Status(status) => format!("{signature}; {status}"),
                     }
                 },
             );

@@ -37,7 +37,7 @@ impl Text {
     pub fn strings(&self, unicode: bool) -> Vec<String> {
         let mut rest = self.unpadded();
         let mut strings = Vec::new();
-        while !rest.is_empty() && rest != [0] || rest == [0] && !unicode {
+        while !(rest.is_empty() || unicode && rest == [0]) {
             let (string, behind) = split(rest, unicode);
             strings.push(string);
             rest = behind;
