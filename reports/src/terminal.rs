@@ -199,5 +199,5 @@ fn answer(page: &mut Page, results: &Results) {
         format!("{number} {}", verdict.word())
     });
     let (unexpected, time) = (headline.unexpected, duration(headline.millis));
-    page.line(&format!("{} · {unexpected} unexpected · {time}", said.join(", ")));
+    page.line(&format!("{} · {unexpected} unexpected · {time} in cases", said.join(", ")));
 }

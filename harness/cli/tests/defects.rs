@@ -7,7 +7,9 @@ mod support;
 use evidence::SessionKey;
 use judge::{Judged, View};
 use model::outcome::{Kind, Why};
-use model::{Dialect, GuestMapping, GuestPolicy, Login, NtStatus, PlannedCase, Signing, Verdict};
+use model::{
+    Dialect, GuestMapping, GuestPolicy, Login, NtStatus, PlannedCase, Signing, SigningOffer, Verdict,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rstest::rstest;
@@ -538,17 +540,17 @@ defects! {
         x.spoil(at, |bytes| bytes[48..64].fill(9))
     };
 
-    validates_other_capabilities: Required30, "negotiate/validate" => |x| {
+    validates_other_capabilities: Required30, "negotiate/validate" + "policy/outcome" => |x| {
         validates(x, |told| told.capabilities = Capabilities(told.capabilities.0 ^ 0x40))
     };
-    validates_another_guid: Free30, "negotiate/validate" => |x| validates(x, |told| told.guid[3] ^= 1);
-    validates_another_mode: Required30, "negotiate/validate" => |x| {
+    validates_another_guid: Free30, "negotiate/validate" + "policy/outcome" => |x| validates(x, |told| told.guid[3] ^= 1);
+    validates_another_mode: Required30, "negotiate/validate" + "policy/outcome" => |x| {
         validates(x, |told| told.security_mode = SecurityMode(3))
     };
-    validates_another_dialect: Free30, "negotiate/validate" => |x| {
+    validates_another_dialect: Free30, "negotiate/validate" + "policy/outcome" => |x| {
         validates(x, |told| told.dialect = DialectRevision::SMB_2_1)
     };
-    validates_a_negotiation_that_was_another: Required30, "negotiate/validate" => |x| {
+    validates_a_negotiation_that_was_another: Required30, "negotiate/validate" + "policy/outcome" => |x| {
         negotiate(x, |body| body.capabilities = Capabilities(body.capabilities.0 ^ 0x40));
         x.response(Command::IOCTL)
     };
@@ -556,7 +558,7 @@ defects! {
         let at = x.response(Command::IOCTL);
         x.unsign(at)
     };
-    validates_with_nothing: Required30, "negotiate/validate" => |x| {
+    validates_with_nothing: Required30, "negotiate/validate" + "policy/outcome" => |x| {
         let at = x.response(Command::IOCTL);
         x.change(at, |bytes| {
             let header = Header::parse(bytes).unwrap();
@@ -621,8 +623,7 @@ defects! {
         x.unsign(at);
         fails(x, at, NtStatus::LOGON_FAILURE)
     };
-    wrong_user_let_in: WrongUser, "policy/outcome" + "session-setup/final-signed" => |x| {
-        x.case.client.signing = Signing::Required;
+    wrong_user_let_in: WrongUser, "session-setup/final-signed" => |x| {
         lets_in(x, SessionFlags(0))
     };
     wrong_user_let_in_as_guest: WrongUser, "policy/outcome" => |x| {
@@ -712,13 +713,14 @@ async fn a_guest_session_conforms_where_it_is_predicted_and_must_not_be_signed()
     assert_eq!(rules(&judged), BTreeSet::from(["signing/unsigned-response"]));
     assert_eq!(judged.findings[0].at.unwrap().frame, Exchange::frame(at));
 
-    for (signing, policy) in [
-        (Signing::Required, GuestPolicy::Allowed),
-        (Signing::NotRequired, GuestPolicy::Blocked),
-        (Signing::Required, GuestPolicy::Blocked),
+    let requiring = guest(Clean::Required21.exchange(&bench).await);
+    for (exchange, policy) in [
+        (&requiring, GuestPolicy::Allowed),
+        (&exchange, GuestPolicy::Blocked),
+        (&requiring, GuestPolicy::Blocked),
     ] {
         let mut refused = exchange.clone();
-        (refused.case.client.signing, refused.case.client.guest) = (signing, policy);
+        refused.case.client.guest = policy;
         let judged = refused.write(&bench).judged();
         conforms("a client that takes no guest session", &judged);
         assert_eq!(judged.outcome.unwrap().why, Some(Why::GuestBlocked));
@@ -785,14 +787,11 @@ type Change = fn(&mut PlannedCase);
 async fn the_prediction_never_follows_the_observation() {
     let bench = Bench::new().await;
     let (required, outcome) = ("negotiate/signing-required", "policy/outcome");
-    let changes: [(Clean, Change, Vec<&str>); 12] = [
+    let changes: [(Clean, Change, Vec<&str>); 9] = [
         (Clean::Free21, |case| case.server.signing = Signing::Required, vec![required, outcome]),
         (Clean::Free311, |case| case.server.signing = Signing::Required, vec![required, outcome]),
         (Clean::Required21, |case| case.server.signing = Signing::Required, vec![required]),
         (Clean::Server21, |case| case.server.signing = Signing::NotRequired, vec![required, outcome]),
-        (Clean::Free30, |case| case.client.signing = Signing::Required, vec![outcome]),
-        (Clean::Required30, |case| case.client.signing = Signing::NotRequired, vec![outcome]),
-        (Clean::Required30, |case| case.client.dialects = vec![Dialect::Smb302], vec![outcome]),
         (Clean::Required311, |case| case.negotiates = vec![model::Algorithm::Aes128Gmac], vec![]),
         (Clean::Required311, |case| case.server.algorithms = Some(vec![HMAC]), vec![]),
         (Clean::Anonymous, |case| case.login = Login::User, vec![outcome]),
@@ -807,6 +806,27 @@ async fn the_prediction_never_follows_the_observation() {
         assert_eq!(rules(&judged), expected.iter().copied().collect(), "{clean:?}: {}", cause(&judged));
         let verdict = if expected.is_empty() { Verdict::Conforms } else { Verdict::Deviates };
         assert_eq!(judged.verdict, verdict, "{clean:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_other_than_the_planned_one_proves_nothing() {
+    let bench = Bench::new().await;
+    let changes: [(Clean, Change); 5] = [
+        (Clean::Free30, |case| case.client.signing = Signing::Required),
+        (Clean::Required30, |case| case.client.signing = Signing::NotRequired),
+        (Clean::Required30, |case| case.client.dialects = vec![Dialect::Smb302]),
+        (Clean::Required311, |case| case.client.algorithms = SigningOffer::Ids(vec![0])),
+        (Clean::Required311, |case| case.client.algorithms = SigningOffer::None),
+    ];
+    for (clean, change) in changes {
+        let recorded = clean.record(&bench).await;
+        let mut evidence = recorded.read();
+        change(&mut evidence.sidecar.case);
+        let judged = judge::judge(&evidence);
+        assert_eq!(judged.verdict, Verdict::Inconclusive, "{clean:?}: {}", cause(&judged));
+        assert_eq!(judged.findings, vec![], "{clean:?}");
+        assert!(cause(&judged).contains("the client's NEGOTIATE (frame"), "{}", cause(&judged));
     }
 }
 

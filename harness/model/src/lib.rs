@@ -1,7 +1,7 @@
 //! The nouns of the harness, and the signing rules as one pure function.
 //!
 //! Nothing here does I/O and nothing here knows a byte of SMB: scenarios are parsed from text that somebody else
-//! read, a plan is computed from them, and the prediction of a case ([`predict`]) comes from the scenario and the
+//! read, a plan is computed from them, and the prediction of a case ([`predict()`]) comes from the scenario and the
 //! policy alone, never from what a server answered.
 
 pub mod case;

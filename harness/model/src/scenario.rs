@@ -38,7 +38,7 @@ pub struct Scenario {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expect {
-    /// From the policy tables ([`crate::predict`]).
+    /// From the policy tables ([`crate::predict()`]).
     Policy,
 }
 

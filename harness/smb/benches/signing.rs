@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 const KEY: [u8; 16] = [0x42; 16];
 const ROUNDS: usize = 31;
 
+/// Computes a signature.
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// The peer's signature over the same bytes.
-fn peer(algorithm: Algorithm) -> Box<dyn Fn(&[u8]) -> Vec<u8>> {
+fn peer(algorithm: Algorithm) -> Sign {
     match algorithm {
         Algorithm::HmacSha256 => {
             let key = hmac::Key::new(hmac::HMAC_SHA256, &KEY);

@@ -1,5 +1,7 @@
 //! The state follower over recorded connections: from bytes and the session key to who signed what.
 
+#![cfg(test)]
+
 use countersign_smb::follow::{Connection, Signature, Way};
 use countersign_smb::nbss;
 use model::{Algorithm, Dialect};
