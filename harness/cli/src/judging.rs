@@ -4,7 +4,7 @@ use crate::args::{JudgeArgs, ReportArgs};
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, html, junit};
 use evidence::Evidence;
-use model::results::JournalLine;
+use model::results::{FailOn, JournalLine};
 use model::{CaseResult, PlannedCase, Results, Verdict};
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ pub(crate) fn graded(case: &PlannedCase, run: &Path, relative: &str, millis: u64
 /// `countersign judge`.
 pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     if args.run.is_file() {
-        return judge_file(&args.run);
+        return judge_file(&args.run, args.fail_on.into());
     }
     let (folder, plan) = RunFolder::open(&args.run)?;
     let Journalled { targets, cases: recorded } = folder.read_journal()?;
@@ -72,16 +72,19 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
 }
 
 /// Grades the pcapng of one case, and says what came out as JSON.
-fn judge_file(path: &Path) -> Result<Exit, Failure> {
+fn judge_file(path: &Path, fail_on: FailOn) -> Result<Exit, Failure> {
     let evidence = Evidence::read(path).map_err(|e| {
         Failure::usage(format!("{e}: a capture made elsewhere, without a sidecar, cannot be judged yet"))
     })?;
     let case = evidence.sidecar.case.clone();
     let judged = judge::judge(&evidence);
-    let exit = match judged.verdict {
-        Verdict::Conforms | Verdict::Unsupported => Exit::Expected,
-        Verdict::Deviates => Exit::Deviation,
-        Verdict::Inconclusive => Exit::Inconclusive,
+    // The run's expectations are not beside one file: what deviates, deviates.
+    let exit = if judged.findings.iter().any(|finding| fail_on.fails(finding.level)) {
+        Exit::Deviation
+    } else if judged.verdict == Verdict::Inconclusive {
+        Exit::Inconclusive
+    } else {
+        Exit::Expected
     };
     let result = CaseResult {
         verdict: judged.verdict,
@@ -89,6 +92,7 @@ fn judge_file(path: &Path) -> Result<Exit, Failure> {
         outcome: judged.outcome,
         checks: judged.checks,
         findings: judged.findings,
+        evidence: Some(path.display().to_string()),
         ..CaseResult::inconclusive(&case, "")
     };
     let text = serde_json::to_string_pretty(&result).map_err(|e| Failure::environment(e.to_string()))?;

@@ -86,7 +86,8 @@ fn cases(catalogue: &Catalogue) -> Vec<Row> {
                 "id": case.id, "scenario": case.scenario, "target": case.target, "axes": case.axes,
                 "predicted": case.predicted(), "unsupported": case.unsupported,
             });
-            (case.id.to_string(), String::new(), value)
+            let about = case.unsupported.as_ref().map(|why| format!("unsupported: {why}"));
+            (case.id.to_string(), about.unwrap_or_default(), value)
         })
         .collect()
 }

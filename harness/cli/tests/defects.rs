@@ -660,13 +660,13 @@ defects! {
         x.messages.truncate(at + 1);
         fails(x, at, NtStatus::NOT_SUPPORTED)
     };
-    no_preauthentication_context: Required311, "policy/outcome" => |x| {
+    no_preauthentication_context: Required311, "negotiate/preauth-context" + "policy/outcome" => |x| {
         negotiate(x, |body| body.negotiate_contexts.retain(|context| context.context_type != PREAUTH))
     };
-    two_preauthentication_contexts: Free311, "policy/outcome" => |x| {
+    two_preauthentication_contexts: Free311, "negotiate/preauth-context" + "policy/outcome" => |x| {
         negotiate(x, |body| body.negotiate_contexts.push(body.negotiate_contexts[0].clone()))
     };
-    preauthentication_by_an_unknown_hash: Required311, "policy/outcome" => |x| {
+    preauthentication_by_an_unknown_hash: Required311, "negotiate/preauth-context" + "policy/outcome" => |x| {
         negotiate(x, |body| {
             for context in body.negotiate_contexts.iter_mut().filter(|context| context.context_type == PREAUTH) {
                 context.data[4] = 9;

@@ -4,6 +4,7 @@
 //! are computed here; what the probe thought is not in the evidence, so it cannot matter. The prediction it compares
 //! with comes from what both sides were *set to*.
 
+mod contexts;
 pub mod invariants;
 mod observe;
 mod steps;

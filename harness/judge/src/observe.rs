@@ -3,6 +3,7 @@
 //! The walk follows the life of the connection and stops at the message where that client gives up; what comes after it
 //! does not count. Where the bytes do not say, there is no outcome, only a reason.
 
+use crate::contexts;
 use crate::steps;
 use crate::validate;
 use crate::view::View;
@@ -11,10 +12,7 @@ use model::outcome::{As, By, Counted, Kind, Why};
 use model::predict::{invalid_signature_shown, refuses_identity};
 use model::{Algorithm, Dialect, NtStatus, Outcome};
 use smb::follow::{Connection, Message, Negotiated, Session, Way};
-use smb::wire::{
-    Command, ContextData, ContextType, DialectRevision, Flags, NegotiateContext, PreauthIntegrity,
-    SecurityMode, SessionFlags,
-};
+use smb::wire::{Command, DialectRevision, Flags, SecurityMode, SessionFlags};
 
 /// The outcome, or why there is none.
 pub(crate) struct Observed {
@@ -111,7 +109,7 @@ impl<'v> Walk<'v> {
             return refused(By::Client, Why::NoCommonDialect, None);
         }
         if negotiated.dialect == Some(Dialect::Smb311) {
-            if !are_acceptable(negotiated) {
+            if !contexts::are_acceptable(negotiated) {
                 return refused(By::Client, Why::NegotiateFailed, None);
             }
             match negotiated.selected_algorithms.as_slice() {
@@ -368,28 +366,6 @@ impl<'v> Walk<'v> {
     fn all_steps_sent(&self) -> bool {
         (0..self.view.case().steps.len()).all(|step| steps::is_sent(self.view, step))
     }
-}
-
-/// Whether a client takes the contexts of a 3.1.1 NEGOTIATE response (3.2.5.2): one that names the one hash of the
-/// preauthentication, and no more than one of any other kind. The signing context is looked at by itself.
-fn are_acceptable(negotiated: &Negotiated) -> bool {
-    let contexts = &negotiated.response_body.negotiate_contexts;
-    let of = |kind| contexts.iter().filter(move |context| context.context_type == kind);
-    let once = [
-        ContextType::ENCRYPTION_CAPABILITIES,
-        ContextType::COMPRESSION_CAPABILITIES,
-        ContextType::RDMA_TRANSFORM_CAPABILITIES,
-        ContextType::TRANSPORT_CAPABILITIES,
-    ];
-    let offered = NegotiateContext::find::<PreauthIntegrity>(&negotiated.request_body.negotiate_contexts);
-    let offered = offered.and_then(Result::ok).unwrap_or_default().hash_algorithms;
-    let mut preauth = of(ContextType::PREAUTH_INTEGRITY_CAPABILITIES);
-    let selected = preauth.next().and_then(|context| PreauthIntegrity::parse(&context.data).ok());
-    preauth.next().is_none()
-        && selected.is_some_and(
-            |selected| matches!(selected.hash_algorithms.as_slice(), [hash] if offered.contains(hash)),
-        )
-        && once.iter().all(|kind| of(*kind).count() <= 1)
 }
 
 fn never(what: &str) -> String {

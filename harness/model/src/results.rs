@@ -201,6 +201,12 @@ pub enum FailOn {
 }
 
 impl FailOn {
+    /// Whether an unexpected finding of this level fails the run.
+    #[must_use]
+    pub fn fails(self, level: CheckLevel) -> bool {
+        level >= self.level()
+    }
+
     const fn level(self) -> CheckLevel {
         match self {
             Self::Must => CheckLevel::Must,
@@ -300,7 +306,7 @@ impl Results {
         }
         let unexpected = self.cases.iter().any(|case| {
             let expected = |finding: &Finding| self.expectation_for(case, finding).is_some();
-            unfounded(case) || case.findings.iter().any(|f| f.level >= fail_on.level() && !expected(f))
+            unfounded(case) || case.findings.iter().any(|f| fail_on.fails(f.level) && !expected(f))
         });
         let dead = self
             .expectations

@@ -4,6 +4,7 @@
 
 mod final_setup_signed;
 mod interim_signature_zero;
+mod preauth_context;
 mod response_signed;
 mod security_mode_enabled;
 mod security_mode_required;
@@ -21,6 +22,7 @@ pub const INVARIANTS: &[Invariant] = &[
     well_formed::RULE,
     security_mode_enabled::RULE,
     security_mode_required::RULE,
+    preauth_context::RULE,
     signing_algorithm::RULE,
     final_setup_signed::RULE,
     response_signed::RULE,
