@@ -2,6 +2,7 @@
 
 use super::{Message, Session, Signature, Way};
 use crate::nbss::Splitter;
+use crate::ntlm;
 use crate::preauth::PreauthHash;
 use crate::signing::{BadSignature, SigningKey};
 use crate::wire::{
@@ -321,7 +322,7 @@ impl Connection {
         }
         let asked = SessionSetupRequest::parse(&asked.bytes).ok();
         let binding = asked.as_ref().is_some_and(|body| body.flags.contains(SessionSetupFlags::BINDING));
-        let anonymous_logon = asked.is_some_and(|body| Session::is_anonymous_logon(&body.security_buffer));
+        let anonymous_logon = asked.is_some_and(|body| ntlm::message::is_anonymous(&body.security_buffer));
         let Some(mut pending) = self.setups.remove(&asked_id) else { return };
         match message.header.status {
             NtStatus::MORE_PROCESSING_REQUIRED => {

@@ -36,19 +36,6 @@ impl Session {
         SigningKey::new(algorithm?, key).ok()
     }
 
-    /// Whether the last token of a logon is an NTLM AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3) of nobody.
-    pub(super) fn is_anonymous_logon(token: &[u8]) -> bool {
-        // Wherever it stands in its SPNEGO wrapping: Signature and MessageType make it unmistakable.
-        const AUTHENTICATE: &[u8] = b"NTLMSSP\0\x03\0\0\0";
-        const NT_RESPONSE_LENGTH: usize = 20;
-        const USER_NAME_LENGTH: usize = 36;
-        let Some(start) = token.windows(AUTHENTICATE.len()).position(|window| window == AUTHENTICATE) else {
-            return false;
-        };
-        let empty = |field: usize| token.get(start + field..start + field + 2) == Some(&[0, 0]);
-        empty(NT_RESPONSE_LENGTH) && empty(USER_NAME_LENGTH)
-    }
-
     /// Whether its signatures can be verified.
     #[must_use]
     pub const fn has_key(&self) -> bool {

@@ -299,3 +299,18 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
+
+/// Whether a security token holds an AUTHENTICATE_MESSAGE of nobody: neither a user nor a response to the challenge
+/// ([MS-NLMP] 2.2.1.3, 3.2.5.1.2).
+#[must_use]
+pub fn is_anonymous(token: &[u8]) -> bool {
+    // Wherever it stands in its SPNEGO wrapping: Signature and MessageType make it unmistakable.
+    const AUTHENTICATE: &[u8] = b"NTLMSSP\0\x03\0\0\0";
+    const NT_RESPONSE_LENGTH: usize = 20;
+    const USER_NAME_LENGTH: usize = 36;
+    let Some(start) = token.windows(AUTHENTICATE.len()).position(|window| window == AUTHENTICATE) else {
+        return false;
+    };
+    let empty = |field: usize| token.get(start + field..start + field + 2) == Some(&[0, 0]);
+    empty(NT_RESPONSE_LENGTH) && empty(USER_NAME_LENGTH)
+}

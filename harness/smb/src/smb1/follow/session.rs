@@ -60,7 +60,7 @@ impl Logon {
             },
             Some(SessionSetupRequest {
                 credentials: SetupCredentials::Extended { security_blob }, ..
-            }) => Self { anonymous: is_anonymous_token(&security_blob), ..Self::unknown() },
+            }) => Self { anonymous: crate::ntlm::message::is_anonymous(&security_blob), ..Self::unknown() },
             None => Self::unknown(),
         }
     }
@@ -111,17 +111,4 @@ pub(super) fn find(message: &[u8], command: Command) -> Option<Block<'_>> {
 fn is_nobody(oem: &[u8], unicode_password: &[u8], names: &Text, unicode: bool) -> bool {
     let empty = |password: &[u8]| matches!(password, [] | [0]);
     empty(oem) && empty(unicode_password) && names.first(unicode).0.is_empty()
-}
-
-/// Whether a token is an NTLM AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3, 3.2.5.1.2) of nobody.
-fn is_anonymous_token(token: &[u8]) -> bool {
-    // Wherever it stands in its SPNEGO wrapping: Signature and MessageType make it unmistakable.
-    const AUTHENTICATE: &[u8] = b"NTLMSSP\0\x03\0\0\0";
-    const NT_RESPONSE_LENGTH: usize = 20;
-    const USER_NAME_LENGTH: usize = 36;
-    let Some(start) = token.windows(AUTHENTICATE.len()).position(|window| window == AUTHENTICATE) else {
-        return false;
-    };
-    let empty = |field: usize| token.get(start + field..start + field + 2) == Some(&[0, 0]);
-    empty(NT_RESPONSE_LENGTH) && empty(USER_NAME_LENGTH)
 }
