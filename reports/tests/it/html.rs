@@ -101,11 +101,3 @@ fn an_empty_plan_says_so() {
     let page = reports::html::render(&support::nothing()).unwrap();
     assert!(page.contains("Nothing ran: the plan is empty."));
 }
-
-/// For eyes: `HTML_OUT=FILE cargo test -p countersign-reports -- --ignored for_eyes`.
-#[test]
-#[ignore = "writes a file to look at"]
-fn for_eyes() {
-    let file = std::env::var_os("HTML_OUT").unwrap();
-    std::fs::write(file, page()).unwrap();
-}

@@ -5,4 +5,5 @@
 mod engine;
 mod evidence;
 mod failures;
+mod page;
 mod support;
