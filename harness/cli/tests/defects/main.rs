@@ -1,0 +1,13 @@
+//! Every rule can fail: what a real server said, with one thing changed as a faulty server would have said it, trips the
+//! rule that is about it, at the message that was changed. And what is said of evidence depends on nothing but it.
+#![cfg(test)]
+
+mod altered;
+mod clean;
+mod faulty;
+mod guest;
+mod missing;
+mod plan;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
