@@ -2,6 +2,7 @@
 //!
 //! One file per invariant, one line in [`INVARIANTS`]. Id, title, citation and level stand beside the code that checks.
 
+mod encrypt_data;
 mod final_setup_signed;
 mod interim_signature_zero;
 mod preauth_context;
@@ -25,6 +26,7 @@ pub const INVARIANTS: &[Invariant] = &[
     preauth_context::RULE,
     signing_algorithm::RULE,
     final_setup_signed::RULE,
+    encrypt_data::RULE,
     response_signed::RULE,
     signed_without_reason::RULE,
     signature_field_zero::RULE,

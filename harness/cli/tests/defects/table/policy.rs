@@ -59,7 +59,7 @@ defects! {
         x.messages.truncate(at + 1);
         fails(x, at, NtStatus::NOT_SUPPORTED)
     };
-    session_says_it_is_encrypted: Required311, "policy/outcome" => |x| {
+    session_says_it_is_encrypted: Required311, "session-setup/encrypt-data" + "policy/outcome" => |x| {
         establishes(x, SessionFlags::ENCRYPT_DATA)
     };
     another_dialect: Free21, "policy/outcome" => |x| {

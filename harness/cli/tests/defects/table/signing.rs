@@ -58,7 +58,8 @@ defects! {
         let at = echo(x);
         x.spoil(at, |bytes| bytes[48..64].copy_from_slice(&signature))
     };
-    session_of_2_1_says_it_is_encrypted: Required21, "signing/response-signed" + "policy/outcome" => |x| {
+    session_of_2_1_says_it_is_encrypted: Required21,
+        "signing/response-signed" + "session-setup/encrypt-data" + "policy/outcome" => |x| {
         // The bit means nothing there: signing stays required.
         establishes(x, SessionFlags::ENCRYPT_DATA);
         let at = echo(x);
