@@ -18,8 +18,6 @@ mod header;
 mod io;
 mod negotiate;
 pub mod ntlm;
-mod numbers;
-mod reader;
 mod sequence;
 mod session;
 pub mod signing;

@@ -1,10 +1,10 @@
 //! One connection, followed.
 
 use super::{Message, Session, Signature, Way};
-use crate::nbss::Splitter;
 use crate::ntlm;
 use crate::preauth::PreauthHash;
 use crate::signing::{BadSignature, SigningKey};
+use crate::stream::{Cut, Stream};
 use crate::wire::{
     self, Body, Command, ContextData, ContextType, DialectRevision, Flags, Header, NegotiateRequest,
     NegotiateResponse, SecurityMode, SessionFlags, SessionSetupFlags, SessionSetupRequest,
@@ -12,10 +12,6 @@ use crate::wire::{
 };
 use model::{Algorithm, Dialect, NtStatus};
 use std::collections::BTreeMap;
-
-/// The longest message that is followed: what the 24-bit length of the transport can announce ([MS-SMB2] 2.1). The
-/// bytes themselves are already at hand, so this is no allocation.
-const LONGEST: usize = 0xFF_FFFF;
 
 /// How many messages that are no SMB2 are listed.
 const MOST_GARBAGE: usize = 100;
@@ -72,25 +68,6 @@ pub struct Garbage {
     pub what: String,
 }
 
-/// One direction's stream: its splitter, and where in it each packet begins.
-struct Stream {
-    splitter: Splitter,
-    offset: u64,
-    packets: Vec<(u64, u64)>,
-    lost: bool,
-}
-
-impl Stream {
-    fn new() -> Self {
-        Self { splitter: Splitter::new(LONGEST), offset: 0, packets: Vec::new(), lost: false }
-    }
-
-    fn frame_at(&self, offset: u64) -> u64 {
-        let after = self.packets.partition_point(|(start, _)| *start <= offset);
-        after.checked_sub(1).and_then(|i| self.packets.get(i)).map_or(0, |(_, frame)| *frame)
-    }
-}
-
 /// A SESSION_SETUP exchange in progress.
 #[derive(Clone)]
 struct Pending {
@@ -142,22 +119,13 @@ impl Connection {
         if stream.lost {
             return;
         }
-        stream.packets.push((stream.offset, frame));
-        stream.offset += bytes.len() as u64;
-        stream.splitter.push(bytes);
+        stream.push(frame, bytes);
         loop {
-            let stream = self.stream(way);
-            match stream.splitter.next_message() {
-                Ok(Some(framed)) => {
-                    // The four bytes of the transport header belong to the packet in which the message begins.
-                    let offset = framed.offset.saturating_sub(4);
-                    let frame = stream.frame_at(offset);
-                    self.message(way, frame, offset, &framed.bytes);
-                }
+            match self.stream(way).next() {
+                Ok(Some(cut)) => self.message(way, &cut),
                 Ok(None) => return,
-                Err(error) => {
-                    stream.lost = true;
-                    self.garbage.push(Garbage { way, frame, what: error.to_string() });
+                Err(lost) => {
+                    self.garbage.push(Garbage { way, frame: lost.frame, what: lost.error.to_string() });
                     return;
                 }
             }
@@ -173,14 +141,10 @@ impl Connection {
     /// is whole.
     #[must_use]
     pub fn unfinished(&self, way: Way) -> Option<(usize, Option<usize>)> {
-        let splitter = match way {
-            Way::ToServer => &self.to_server.splitter,
-            Way::ToClient => &self.to_client.splitter,
-        };
-        let (pending, announced) = (splitter.pending(), splitter.announced());
-        // What is pending counts the four bytes of the transport header, what is announced does not.
-        let came = if announced.is_some() { pending.saturating_sub(4) } else { pending };
-        (pending > 0).then_some((came, announced))
+        match way {
+            Way::ToServer => self.to_server.unfinished(),
+            Way::ToClient => self.to_client.unfinished(),
+        }
     }
 
     fn stream(&mut self, way: Way) -> &mut Stream {
@@ -190,7 +154,8 @@ impl Connection {
         }
     }
 
-    fn message(&mut self, way: Way, frame: u64, offset: u64, bytes: &[u8]) {
+    fn message(&mut self, way: Way, cut: &Cut) {
+        let Cut { frame, offset, ref bytes } = *cut;
         if wire::Protocol::of(bytes) == wire::Protocol::Transform {
             self.encrypted = true;
             return;

@@ -1,7 +1,7 @@
 //! Parameters and data of a message, and chains of them ([MS-CIFS] 2.2.3.2 to 2.2.3.4).
 
-use super::reader::{Field, Reader, fit, slice};
 use super::{Body, Command, Header, WireError};
+use crate::reader::{Field, OutOfBounds, Reader, fit};
 
 /// More blocks than this in one chain are not read.
 pub const MAX_BLOCKS: usize = 64;
@@ -35,7 +35,7 @@ impl Default for AndX {
 }
 
 impl Field for AndX {
-    fn read(reader: &mut Reader<'_>, _: &'static str) -> Result<Self, WireError> {
+    fn read(reader: &mut Reader<'_>, _: &'static str) -> Result<Self, OutOfBounds> {
         Ok(Self {
             command: reader.field("andx_command")?,
             reserved: reader.field("andx_reserved")?,
@@ -81,7 +81,7 @@ impl<'a> Block<'a> {
     }
 
     fn read(message: &'a [u8], command: Command, offset: usize, unicode: bool) -> Result<Self, WireError> {
-        let mut reader = Reader::new(message.get(offset..).unwrap_or_default(), offset);
+        let mut reader = Reader::part(message.get(offset..).unwrap_or_default(), offset);
         let word_count: u8 = reader.field("word_count")?;
         let mut len = 2 * usize::from(word_count);
         let there = message.len().saturating_sub(offset + 1);
@@ -103,7 +103,7 @@ impl<'a> Block<'a> {
     /// What follows it: none where the command is no AndX command, or has not enough words to say so, as in an error.
     #[must_use]
     pub fn andx(&self) -> Option<AndX> {
-        self.command.is_andx().then(|| Reader::new(self.words, 0).field("andx").ok()).flatten()
+        self.command.is_andx().then(|| Reader::new(self.words).field("andx").ok()).flatten()
     }
 
     /// The parameters, of which there have to be as many as one of `expected`.
@@ -117,25 +117,20 @@ impl<'a> Block<'a> {
 
     /// The parameters, however many.
     pub(super) const fn any_parameters(&self) -> Reader<'a> {
-        Reader::new(self.words, self.offset + 1)
+        Reader::part(self.words, self.offset + 1)
     }
 
     /// The data.
     pub(super) const fn data(&self) -> Reader<'a> {
-        Reader::new(self.bytes, self.bytes_offset())
+        Reader::part(self.bytes, self.bytes_offset())
     }
 
     /// The buffer that an offset and a length announce: behind ByteCount, anywhere in the message, for senders may move
     /// data behind the rest of the chain. Of an empty buffer the offset is ignored.
     pub(super) fn buffer(&self, offset: u16, len: usize, field: &'static str) -> Result<&'a [u8], WireError> {
-        let (offset, minimum) = (usize::from(offset), self.bytes_offset());
-        if len == 0 {
-            return Ok(&[]);
-        }
-        if offset < minimum {
-            return Err(WireError::Overlap { field, value: offset, minimum });
-        }
-        slice(self.message, offset, len, field)
+        let start = self.bytes_offset();
+        let behind = self.message.get(start..).unwrap_or_default();
+        Ok(Reader::part(behind, start).buffer(offset, len, field)?)
     }
 
     /// The bytes in front of that buffer.

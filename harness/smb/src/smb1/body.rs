@@ -92,7 +92,7 @@ macro_rules! words_body {
 
             fn parts(&self, _: usize) -> Result<$crate::smb1::Parts, $crate::smb1::WireError> {
                 let mut _parts = $crate::smb1::Parts::default();
-                $($crate::smb1::reader::Field::put(&self.$field, &mut _parts.words);)*
+                $($crate::reader::Field::put(&self.$field, &mut _parts.words);)*
                 $(_parts.bytes.clone_from(&self.$bytes);)?
                 Ok(_parts)
             }

@@ -1,6 +1,6 @@
 //! The named numbers of the header, of negotiation and of sessions.
 
-use super::numbers::{codes, flags};
+use crate::numbers::{codes, flags};
 
 codes! {
     /// The command code of a message ([MS-CIFS] 2.2.2.1).

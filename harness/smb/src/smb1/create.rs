@@ -2,10 +2,10 @@
 
 use super::block::{AndX, Block, Parts};
 use super::body::Body;
-use super::numbers::{codes, flags};
-use super::reader::{Field, fit};
 use super::text::Text;
 use super::{Command, Header, WireError};
+use crate::numbers::{codes, flags};
+use crate::reader::{Field, fit};
 use crate::wire::{
     AccessMask, CreateDisposition, CreateOptions, FileAttributes, ImpersonationLevel, ShareAccess,
 };
@@ -26,15 +26,31 @@ flags! {
 
 codes! {
     /// The oplock granted ([MS-CIFS] 2.2.4.64.2 OpLockLevel). Other numbers than in SMB2.
-    OplockLevel(u8, "0x{:02X}", "OpLock level: ") {
-        NONE = 0x00, EXCLUSIVE = 0x01, BATCH = 0x02, LEVEL_II = 0x03,
+    OplockLevel(u8, "0x{:02X}") {
+        /// None.
+        NONE = 0x00,
+        /// An exclusive oplock.
+        EXCLUSIVE = 0x01,
+        /// A batch oplock.
+        BATCH = 0x02,
+        /// A level II oplock: shared, for reading.
+        LEVEL_II = 0x03,
     }
 }
 
 codes! {
     /// What was opened ([MS-CIFS] 2.2.4.64.2 ResourceType).
-    ResourceType(u16, "0x{:04X}", "File type: ") {
-        DISK = 0x0000, BYTE_MODE_PIPE = 0x0001, MESSAGE_MODE_PIPE = 0x0002, PRINTER = 0x0003, COMM_DEVICE = 0x0004,
+    ResourceType(u16, "0x{:04X}") {
+        /// A file or a directory.
+        DISK = 0x0000,
+        /// A named pipe in byte mode.
+        BYTE_MODE_PIPE = 0x0001,
+        /// A named pipe in message mode.
+        MESSAGE_MODE_PIPE = 0x0002,
+        /// A printer.
+        PRINTER = 0x0003,
+        /// A serial device.
+        COMM_DEVICE = 0x0004,
     }
 }
 
@@ -104,7 +120,7 @@ impl Body for NtCreateRequest {
             create_options: CreateOptions(words.field("create_options")?),
             impersonation_level: ImpersonationLevel(words.field("impersonation_level")?),
             security_flags: words.field("security_flags")?,
-            name: Text::read(block.data().rest(), block),
+            name: Text::read(block.data(), block),
         })
     }
 

@@ -78,3 +78,5 @@ pub enum WireError {
     #[error("{0} is no AndX command, nothing can follow it")]
     NotAndX(Command),
 }
+
+crate::reader::from_out_of_bounds!(WireError);

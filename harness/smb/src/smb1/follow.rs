@@ -7,7 +7,6 @@
 mod active;
 mod connection;
 mod session;
-mod stream;
 
 pub use crate::follow::{Garbage, Way};
 pub use connection::{Activation, Connection, Negotiated, RawReply};

@@ -1,7 +1,7 @@
 //! The SMB header ([MS-CIFS] 2.2.3.1).
 
-use super::reader::{Field, Reader, slice};
 use super::{Command, Flags, Flags2, WireError};
+use crate::reader::{Field, Reader, slice};
 use model::NtStatus;
 
 /// The SMB header, 32 bytes ([MS-CIFS] 2.2.3.1).
@@ -65,7 +65,7 @@ impl Header {
     /// [`WireError::ProtocolId`] where the message does not start with FF 'S' 'M' 'B', [`WireError::Truncated`] below 32
     /// bytes.
     pub fn parse(message: &[u8]) -> Result<Self, WireError> {
-        let mut reader = Reader::new(message, 0);
+        let mut reader = Reader::new(message);
         let protocol: [u8; 4] = reader.field("protocol")?;
         if protocol != Self::PROTOCOL {
             return Err(WireError::ProtocolId(protocol));

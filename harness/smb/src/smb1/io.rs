@@ -3,9 +3,9 @@
 
 use super::block::{AndX, Block, Parts};
 use super::body::{Body, words_body};
-use super::numbers::flags;
-use super::reader::{Field, fit};
 use super::{Command, WireError};
+use crate::numbers::flags;
+use crate::reader::{Field, fit};
 
 flags! {
     /// WriteMode of a WRITE_ANDX request ([MS-CIFS] 2.2.4.43.1).

@@ -2,9 +2,9 @@
 
 use super::block::{Block, Parts};
 use super::body::{Body, words_body};
-use super::reader::{Field, fit};
 use super::text::{Text, encode};
 use super::{Capabilities, Command, SecurityMode, WireError};
+use crate::reader::{Field, fit};
 
 /// The BufferFormat in front of a dialect.
 const DIALECT: u8 = 2;
@@ -36,7 +36,7 @@ impl Body for NegotiateRequest {
 
     fn parse(block: &Block<'_>) -> Result<Self, WireError> {
         block.parameters(&[0])?;
-        let (mut rest, mut offset) = block.data().rest();
+        let (mut rest, mut offset) = (block.bytes, block.bytes_offset());
         let mut dialects = Vec::new();
         while let Some((format, behind)) = rest.split_first() {
             if *format != DIALECT {
@@ -167,11 +167,11 @@ impl Body for NegotiateResponse {
         let mut data = block.data();
         let security = if capabilities.contains(Capabilities::EXTENDED_SECURITY) {
             let server_guid = data.field("server_guid")?;
-            let security_blob = data.rest().0.to_vec();
+            let security_blob = data.rest().to_vec();
             NegotiateSecurity::Extended { challenge_length, server_guid, security_blob }
         } else {
             let challenge = data.take(usize::from(challenge_length), "challenge")?.to_vec();
-            let names = Text { bytes: data.rest().0.to_vec(), padded: false };
+            let names = Text { bytes: data.rest().to_vec(), padded: false };
             NegotiateSecurity::Plain { challenge, names }
         };
         Ok(Self {

@@ -2,9 +2,9 @@
 
 use super::block::{AndX, Block, Parts};
 use super::body::{Body, words_body};
-use super::reader::{Field, fit};
 use super::text::Text;
 use super::{Action, Capabilities, Command, Header, WireError};
+use crate::reader::{Field, fit};
 
 /// SMB_COM_SESSION_SETUP_ANDX request, both forms ([MS-CIFS] 2.2.4.53.1, [MS-SMB] 2.2.4.6.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Body for SessionSetupRequest {
         };
         let reserved = words.field("reserved")?;
         let capabilities = words.field("capabilities")?;
-        let names = Text::read(data.rest(), block);
+        let names = Text::read(data, block);
         Ok(Self {
             andx,
             max_buffer_size,
@@ -178,7 +178,7 @@ impl Body for SessionSetupResponse {
         } else {
             None
         };
-        Ok(Self { andx, action, security_blob, names: Text::read(data.rest(), block) })
+        Ok(Self { andx, action, security_blob, names: Text::read(data, block) })
     }
 
     fn parts(&self, _: usize) -> Result<Parts, WireError> {

@@ -2,6 +2,7 @@
 //! terminators, and what they sent has to survive.
 
 use super::block::Block;
+use crate::reader::Reader;
 use crate::wire::{utf16, utf16_text};
 
 /// The rest of a data block that holds strings: padding, strings and terminators as they stand on the wire.
@@ -26,9 +27,11 @@ impl Text {
         Self { bytes, padded }
     }
 
-    /// The rest of a block, which starts `at` bytes behind the first byte of the header.
-    pub(super) fn read((bytes, at): (&[u8], usize), block: &Block<'_>) -> Self {
-        let padded = block.unicode && !at.is_multiple_of(2) && !bytes.is_empty();
+    /// The rest of the data of a block.
+    pub(super) fn read(mut data: Reader<'_>, block: &Block<'_>) -> Self {
+        let odd = !data.at().is_multiple_of(2);
+        let bytes = data.rest();
+        let padded = block.unicode && odd && !bytes.is_empty();
         Self { bytes: bytes.to_vec(), padded }
     }
 

@@ -3,9 +3,9 @@
 
 use super::block::{Block, Parts};
 use super::body::Body;
-use super::numbers::{codes, flags};
-use super::reader::{Field, Reader, fit};
 use super::{Command, WireError};
+use crate::numbers::{codes, flags};
+use crate::reader::{Field, Reader, fit};
 use crate::wire::utf16;
 
 codes! {
@@ -21,9 +21,19 @@ codes! {
 
 codes! {
     /// What TRANS2_QUERY_FS_INFORMATION asks for ([MS-CIFS] 2.2.2.3.2).
-    FsInformationLevel(u16, "0x{:04X}", "Information level SMB_") {
-        INFO_ALLOCATION = 0x0001, INFO_VOLUME = 0x0002, QUERY_FS_VOLUME_INFO = 0x0102, QUERY_FS_SIZE_INFO = 0x0103,
-        QUERY_FS_DEVICE_INFO = 0x0104, QUERY_FS_ATTRIBUTE_INFO = 0x0105,
+    FsInformationLevel(u16, "0x{:04X}") {
+        /// SMB_INFO_ALLOCATION: allocation units.
+        INFO_ALLOCATION = 0x0001,
+        /// SMB_INFO_VOLUME: serial number and label of the volume.
+        INFO_VOLUME = 0x0002,
+        /// SMB_QUERY_FS_VOLUME_INFO: the same, with the time of creation.
+        QUERY_FS_VOLUME_INFO = 0x0102,
+        /// SMB_QUERY_FS_SIZE_INFO: allocation units in 64 bits.
+        QUERY_FS_SIZE_INFO = 0x0103,
+        /// SMB_QUERY_FS_DEVICE_INFO: type and characteristics of the device.
+        QUERY_FS_DEVICE_INFO = 0x0104,
+        /// SMB_QUERY_FS_ATTRIBUTE_INFO: attributes and name of the file system.
+        QUERY_FS_ATTRIBUTE_INFO = 0x0105,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::block::{AndX, Block, Parts};
 use super::body::Body;
-use super::numbers::flags;
-use super::reader::{Field, fit};
 use super::text::{Text, encode, split};
 use super::{Command, Header, WireError};
+use crate::numbers::flags;
+use crate::reader::{Field, fit};
 use crate::wire::AccessMask;
 
 flags! {
@@ -83,7 +83,7 @@ impl Body for TreeConnectRequest {
         let length: u16 = words.field("password_length")?;
         let mut data = block.data();
         let password = data.take(usize::from(length), "password")?.to_vec();
-        Ok(Self { andx, flags, password, path: Text::read(data.rest(), block) })
+        Ok(Self { andx, flags, password, path: Text::read(data, block) })
     }
 
     fn parts(&self, _: usize) -> Result<Parts, WireError> {

@@ -1,6 +1,6 @@
 //! The named numbers of negotiation, sessions and the header.
 
-use super::numbers::{codes, flags};
+use crate::numbers::{codes, flags};
 use model::Dialect;
 
 codes! {

@@ -1,7 +1,7 @@
 //! Compounds: several messages in one ([MS-SMB2] 3.2.4.1.4, 3.3.4.1.3; 2.2.1.1 NextCommand).
 
-use super::reader::{align8, fit, slice};
 use super::{Header, WireError};
+use crate::reader::{align8, fit, slice};
 
 /// More elements than this in one message are not read.
 pub const MAX_ELEMENTS: usize = 4096;
@@ -46,7 +46,7 @@ pub fn elements(message: &[u8]) -> Result<Vec<Element<'_>>, WireError> {
         if !next.is_multiple_of(8) {
             return Err(WireError::Misaligned { field: "next_command", value: next, multiple: 8 });
         }
-        let bytes = slice(rest, 0, next, "next_command").map_err(|error| shifted(error, offset))?;
+        let bytes = slice(rest, 0, next, "next_command").map_err(|error| shifted(error.into(), offset))?;
         elements.push(Element { index, offset, bytes, header });
         offset += next;
     }

@@ -1,7 +1,7 @@
 //! Negotiate contexts and what the known ones say ([MS-SMB2] 2.2.3.1, 2.2.4.1).
 
-use super::reader::{Field, Reader, align8, fit, pad_to};
 use super::{ContextType, WireError};
+use crate::reader::{Field, Reader, align8, fit, pad_to};
 
 /// A negotiate context as it stands in the list ([MS-SMB2] 2.2.3.1): any type, known or not, with its data as sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

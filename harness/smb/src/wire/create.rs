@@ -1,10 +1,10 @@
 //! CREATE ([MS-SMB2] 2.2.13, 2.2.14).
 
-use super::reader::{Field, Reader, align8, fit, pad_to, slice};
 use super::{
     AccessMask, Body, Command, CreateAction, CreateDisposition, CreateOptions, FileAttributes, Header,
     ImpersonationLevel, OplockLevel, ShareAccess, WireError,
 };
+use crate::reader::{Field, OutOfBounds, Reader, align8, fit, pad_to, slice};
 
 /// SMB2_FILEID ([MS-SMB2] 2.2.14.1): an open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ impl FileId {
 }
 
 impl Field for FileId {
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, WireError> {
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, OutOfBounds> {
         Ok(Self { persistent: reader.field(field)?, volatile: reader.field(field)? })
     }
 

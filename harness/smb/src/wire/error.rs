@@ -71,3 +71,5 @@ pub enum WireError {
         max: u64,
     },
 }
+
+crate::reader::from_out_of_bounds!(WireError);

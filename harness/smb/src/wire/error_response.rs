@@ -1,7 +1,7 @@
 //! The ERROR response ([MS-SMB2] 2.2.2).
 
-use super::reader::{Field, Reader, align8, fit, put_or_filler};
 use super::{Body, Command, WireError};
+use crate::reader::{Field, Reader, align8, fit, put_or_filler};
 
 /// SMB2 ERROR Response ([MS-SMB2] 2.2.2): the body of most responses whose status is an error, and of the interim
 /// response STATUS_PENDING.

@@ -1,6 +1,6 @@
 //! The named numbers of shares, files and their operations.
 
-use super::numbers::{codes, flags};
+use crate::numbers::{codes, flags};
 
 flags! {
     /// Flags of a TREE_CONNECT request ([MS-SMB2] 2.2.9 Flags), 3.1.1 only.

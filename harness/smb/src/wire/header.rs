@@ -1,7 +1,7 @@
 //! The SMB2 header ([MS-SMB2] 2.2.1) and what a message is at all.
 
-use super::reader::{Field, Reader};
 use super::{Command, Flags, WireError};
+use crate::reader::{Field, Reader, slice};
 use model::NtStatus;
 
 /// The SMB2 header, 64 bytes ([MS-SMB2] 2.2.1.1 for the ASYNC form, 2.2.1.2 for the SYNC form).
@@ -145,7 +145,22 @@ impl Header {
         if found != 64 {
             return Err(WireError::StructureSize { offset: 4, expected: 64, found });
         }
-        super::reader::slice(message, 0, Self::LEN, "header").map(|_| ())
+        slice(message, 0, Self::LEN, "header")?;
+        Ok(())
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// A cursor behind the header and the StructureSize of a body, both checked.
+    pub(super) fn body(message: &'a [u8], structure_size: u16) -> Result<Self, WireError> {
+        Header::check(message)?;
+        let mut reader = Self::new(message);
+        reader.take(Header::LEN, "header")?;
+        let found: u16 = reader.field("structure_size")?;
+        if found != structure_size {
+            return Err(WireError::StructureSize { offset: Header::LEN, expected: structure_size, found });
+        }
+        Ok(reader)
     }
 }
 

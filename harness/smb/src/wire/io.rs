@@ -1,7 +1,7 @@
 //! READ and WRITE ([MS-SMB2] 2.2.19 to 2.2.22).
 
-use super::reader::{Field, Reader, fit, put_or_filler};
 use super::{Body, Command, FileId, Header, WireError, fixed_body};
+use crate::reader::{Field, Reader, fit, put_or_filler};
 
 /// SMB2 READ Request ([MS-SMB2] 2.2.19).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! IOCTL ([MS-SMB2] 2.2.31, 2.2.32) and the payload of FSCTL_VALIDATE_NEGOTIATE_INFO.
 
-use super::reader::{Field, Reader, align8, fit, pad_to};
 use super::{Body, Capabilities, Command, CtlCode, DialectRevision, FileId, Header, SecurityMode, WireError};
+use crate::reader::{Field, Reader, align8, fit, pad_to};
 
 /// SMB2 IOCTL Request ([MS-SMB2] 2.2.31).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -21,9 +21,7 @@ mod header;
 mod io;
 mod ioctl;
 mod negotiate;
-mod numbers;
 mod query;
-mod reader;
 mod session;
 mod simple;
 mod text;
@@ -108,12 +106,12 @@ macro_rules! fixed_body {
             const COMMAND: $crate::wire::Command = $crate::wire::Command::$command;
 
             fn parse(message: &[u8]) -> Result<Self, $crate::wire::WireError> {
-                let mut reader = $crate::wire::reader::Reader::body(message, $size)?;
+                let mut reader = $crate::reader::Reader::body(message, $size)?;
                 Ok(Self { $($field: reader.field(stringify!($field))?),+ })
             }
 
             fn write(&self, out: &mut Vec<u8>) -> Result<(), $crate::wire::WireError> {
-                use $crate::wire::reader::Field as _;
+                use $crate::reader::Field as _;
                 let structure_size: u16 = $size;
                 structure_size.put(out);
                 $(self.$field.put(out);)+

@@ -1,8 +1,8 @@
 //! NEGOTIATE ([MS-SMB2] 2.2.3, 2.2.4).
 
 use super::contexts::{NegotiateContext, read_list, write_list};
-use super::reader::{Field, Reader, align8, fit, pad_to};
 use super::{Body, Capabilities, Command, DialectRevision, Header, SecurityMode, WireError};
+use crate::reader::{Field, Reader, align8, fit, pad_to};
 
 /// SMB2 NEGOTIATE Request ([MS-SMB2] 2.2.3).
 ///

@@ -1,7 +1,7 @@
 //! QUERY_DIRECTORY and QUERY_INFO ([MS-SMB2] 2.2.33, 2.2.34, 2.2.37, 2.2.38).
 
-use super::reader::{Field, Reader, fit, put_or_filler};
 use super::{Body, Command, FileId, FileInformationClass, Header, InfoType, QueryDirectoryFlags, WireError};
+use crate::reader::{Field, Reader, fit, put_or_filler};
 
 /// SMB2 QUERY_DIRECTORY Request ([MS-SMB2] 2.2.33).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! SESSION_SETUP ([MS-SMB2] 2.2.5, 2.2.6).
 
-use super::reader::{Field, Reader, fit};
 use super::{Body, Capabilities, Command, Header, SecurityMode, SessionFlags, SessionSetupFlags, WireError};
+use crate::reader::{Field, Reader, fit};
 
 /// SMB2 SESSION_SETUP Request ([MS-SMB2] 2.2.5).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Body for SessionSetupRequest {
         REQUEST_BUFFER.put(out);
         fit::<u16>(self.security_buffer.len(), "security_buffer_length")?.put(out);
         self.previous_session_id.put(out);
-        super::reader::put_or_filler(&self.security_buffer, 1, out);
+        crate::reader::put_or_filler(&self.security_buffer, 1, out);
         Ok(())
     }
 }

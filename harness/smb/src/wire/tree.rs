@@ -1,10 +1,10 @@
 //! TREE_CONNECT ([MS-SMB2] 2.2.9, 2.2.10).
 
-use super::reader::{Field, Reader, fit, put_or_filler};
 use super::{
     AccessMask, Body, Command, Header, ShareCapabilities, ShareFlags, ShareType, TreeConnectFlags, WireError,
     fixed_body,
 };
+use crate::reader::{Field, Reader, fit, put_or_filler};
 
 /// SMB2 TREE_CONNECT Request ([MS-SMB2] 2.2.9).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

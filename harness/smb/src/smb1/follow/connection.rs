@@ -2,12 +2,12 @@
 
 use super::active::{Active, verifies};
 use super::session::{Logon, Session, find, success};
-use super::stream::{Cut, Stream};
 use super::{Garbage, Message, Signature, Way};
 use crate::smb1::{
     Action, Body, Capabilities, Command, Flags2, Header, MacKey, NegotiateRequest, NegotiateResponse,
     SecurityMode, Sequence, parse,
 };
+use crate::stream::{Cut, Stream};
 use crate::wire::Protocol;
 use model::{Dialect, NtStatus};
 use std::collections::BTreeMap;

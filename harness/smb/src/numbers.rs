@@ -1,14 +1,21 @@
 //! The two macros of named numbers: a struct around the number, so that values without a name survive.
 
-/// An enumeration of the protocol: one value at a time has a name.
+/// An enumeration of the protocol: one value at a time has a name. The form with a prefix is for long lists that need no
+/// words of their own: each constant is documented by its full name in the specification, prefix and all.
 macro_rules! codes {
     ($(#[$meta:meta])* $name:ident($int:ty, $hex:literal, $prefix:literal) { $($code:ident = $value:literal),+ $(,)? }) => {
+        $crate::numbers::codes! {
+            $(#[$meta])*
+            $name($int, $hex) { $(#[doc = concat!($prefix, stringify!($code), ".")] $code = $value),+ }
+        }
+    };
+    ($(#[$meta:meta])* $name:ident($int:ty, $hex:literal) { $($(#[$vmeta:meta])* $code:ident = $value:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub $int);
 
         impl $name {
-            $(#[doc = concat!($prefix, stringify!($code), ".")] pub const $code: Self = Self($value);)+
+            $($(#[$vmeta])* pub const $code: Self = Self($value);)+
 
             /// Every value that has a name, in the order of the specification.
             pub const NAMED: &'static [Self] = &[$(Self::$code),+];
@@ -32,11 +39,11 @@ macro_rules! codes {
             }
         }
 
-        $crate::smb1::numbers::field!($name, $int);
+        $crate::numbers::field!($name, $int);
     };
 }
 
-/// A set of flags: each bit has a name.
+/// A set of flags: each bit, or group of bits, has a name.
 macro_rules! flags {
     ($(#[$meta:meta])* $name:ident($int:ty) { $($(#[$vmeta:meta])* $flag:ident = $value:literal),+ $(,)? }) => {
         $(#[$meta])*
@@ -99,7 +106,7 @@ macro_rules! flags {
             }
         }
 
-        $crate::smb1::numbers::field!($name, $int);
+        $crate::numbers::field!($name, $int);
     };
 }
 
@@ -112,8 +119,19 @@ macro_rules! field {
             }
         }
 
-        $crate::smb1::reader::wrapped!($name, $int);
+        impl $crate::reader::Field for $name {
+            fn read(
+                reader: &mut $crate::reader::Reader<'_>,
+                field: &'static str,
+            ) -> Result<Self, $crate::reader::OutOfBounds> {
+                reader.field(field).map(Self)
+            }
+
+            fn put(&self, out: &mut Vec<u8>) {
+                $crate::reader::Field::put(&self.0, out);
+            }
+        }
     };
 }
 
-pub(super) use {codes, field, flags};
+pub(crate) use {codes, field, flags};
