@@ -4,6 +4,7 @@ use crate::args::{JudgeArgs, ReportArgs};
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, html, junit};
 use evidence::Evidence;
+use judge::Judged;
 use model::results::{FailOn, JournalLine};
 use model::{CaseResult, PlannedCase, Results, Verdict};
 use std::fs;
@@ -22,16 +23,14 @@ pub(crate) fn graded(case: &PlannedCase, run: &Path, relative: &str, millis: u64
         let why = format!("the sidecar of {relative} belongs to another case or another plan than plan.json");
         return CaseResult { why: Some(why), evidence: Some(relative.to_owned()), ..base };
     }
-    let judged = judge::judge(&evidence);
-    CaseResult {
-        verdict: judged.verdict,
-        why: judged.why,
-        outcome: judged.outcome,
-        checks: judged.checks,
-        findings: judged.findings,
-        evidence: Some(relative.to_owned()),
-        ..base
-    }
+    CaseResult { evidence: Some(relative.to_owned()), millis, ..judged(&evidence) }
+}
+
+/// What the evidence of a case says, as its result.
+fn judged(evidence: &Evidence) -> CaseResult {
+    let Judged { verdict, why, outcome, checks, findings } = judge::judge(evidence);
+    let base = CaseResult::inconclusive(&evidence.sidecar.case, "");
+    CaseResult { verdict, why, outcome, checks, findings, ..base }
 }
 
 /// `countersign judge`.
@@ -76,24 +75,14 @@ fn judge_file(path: &Path, fail_on: FailOn) -> Result<Exit, Failure> {
     let evidence = Evidence::read(path).map_err(|e| {
         Failure::usage(format!("{e}: a capture made elsewhere, without a sidecar, cannot be judged yet"))
     })?;
-    let case = evidence.sidecar.case.clone();
-    let judged = judge::judge(&evidence);
+    let result = CaseResult { evidence: Some(path.display().to_string()), ..judged(&evidence) };
     // The run's expectations are not beside one file: what deviates, deviates.
-    let exit = if judged.findings.iter().any(|finding| fail_on.fails(finding.level)) {
+    let exit = if result.findings.iter().any(|finding| fail_on.fails(finding.level)) {
         Exit::Deviation
-    } else if judged.verdict == Verdict::Inconclusive {
+    } else if result.verdict == Verdict::Inconclusive {
         Exit::Inconclusive
     } else {
         Exit::Expected
-    };
-    let result = CaseResult {
-        verdict: judged.verdict,
-        why: judged.why,
-        outcome: judged.outcome,
-        checks: judged.checks,
-        findings: judged.findings,
-        evidence: Some(path.display().to_string()),
-        ..CaseResult::inconclusive(&case, "")
     };
     let text = serde_json::to_string_pretty(&result).map_err(|e| Failure::environment(e.to_string()))?;
     anstream::println!("{text}");

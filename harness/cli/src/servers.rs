@@ -37,7 +37,8 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
         end(context, CaseResult::unsupported(&case, &why));
     }
     if cases.is_empty() {
-        report_target(context, target, TargetState::Ready, None, None);
+        let why = "no case of this run can run on it, so it was not started".to_owned();
+        report_target(context, target, TargetState::Omitted, Some(why), None);
         return;
     }
     let task = Arc::new(context.progress.task(&target.id));
@@ -49,16 +50,20 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            give_up(context, target, &cases, "prepare", &error);
+            let why = give_up(context, target, &cases, "prepare", &error);
+            report_target(context, target, TargetState::Failed, Some(why), None);
             return;
         }
     };
     let mut groups: BTreeMap<Effective, Vec<PlannedCase>> = BTreeMap::new();
+    let mut failed: Vec<String> = Vec::new();
     for case in cases {
         match context.lab.effective(target, &known.files, &case.server) {
             Ok(effective) => groups.entry(effective).or_default().push(case),
             Err(error) => {
-                end(context, CaseResult::inconclusive(&case, format!("failed to {error}")));
+                let why = format!("failed to {error}");
+                end(context, CaseResult::inconclusive(&case, why.clone()));
+                failed.push(why);
             }
         }
     }
@@ -69,11 +74,16 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
     }))
     .await;
     drop((say, task));
-    let (ready, failed): (Vec<_>, Vec<_>) = ends.into_iter().partition(Result::is_ok);
-    match (ready.into_iter().find_map(Result::ok), failed.into_iter().find_map(Result::err)) {
-        (_, Some(why)) => report_target(context, target, TargetState::Failed, Some(why), None),
-        (about, None) => report_target(context, target, TargetState::Ready, None, about),
+    let mut about = None;
+    for end in ends {
+        match end {
+            Ok(said) => about = Some(said),
+            Err(why) => failed.push(why),
+        }
     }
+    // One server that did not come up is a target that did not: what the others said of themselves stays.
+    let state = if failed.is_empty() { TargetState::Ready } else { TargetState::Failed };
+    report_target(context, target, state, failed.into_iter().next(), about);
 }
 
 /// What a server says it is: its version and its image.
@@ -92,8 +102,7 @@ async fn server(
     let server = match context.lab.start(prepared, effective).await {
         Ok(server) => Arc::new(server),
         Err(error) => {
-            give_up(context, target, &cases, &format!("start-{number}"), &error);
-            return Err(format!("failed to {error}"));
+            return Err(give_up(context, target, &cases, &format!("start-{number}"), &error));
         }
     };
     let about = (server.version.clone(), server.image.clone());
@@ -188,18 +197,25 @@ fn end(context: &Context, result: CaseResult) {
     let _ = context.ended.send(line(result));
 }
 
-/// Ends all cases of something that could not be brought up; the log of what failed goes beside the evidence.
-fn give_up(context: &Context, target: &Target, cases: &[PlannedCase], what: &str, error: &LabError) {
+/// Ends all cases of something that could not be brought up, and says why; the log of what failed goes beside the
+/// evidence.
+fn give_up(
+    context: &Context,
+    target: &Target,
+    cases: &[PlannedCase],
+    what: &str,
+    error: &LabError,
+) -> String {
     let mut why = format!("failed to {error}");
     if let Some(text) = error.log() {
         let log = format!("evidence/logs/{}-{what}.log", target.id);
         write_log(context, &log, text);
         why = format!("{why}; the whole log is {log}");
     }
-    report_target(context, target, TargetState::Failed, Some(why.clone()), None);
     for case in cases {
         end(context, CaseResult::inconclusive(case, why.clone()));
     }
+    why
 }
 
 fn report_target(

@@ -34,7 +34,7 @@ pub enum TargetState {
     Ready,
     /// It could not be brought up.
     Failed,
-    /// It was left out, and `why` says how to get it.
+    /// It was left out; `why` says why, and how to get it where it can be had.
     Omitted,
 }
 

@@ -122,6 +122,18 @@ fn without_an_engine_what_was_asked_for_by_name_is_inconclusive() {
 }
 
 #[test]
+fn a_target_that_was_not_started_is_not_called_ready() {
+    let bench = Bench::new();
+    let case =
+        "smb2-policy/algorithm=aes-128-gmac,client=required,dialect=3.1.1,server.signing=required@embedded";
+    assert_eq!(bench.run(&["run", "--case", case, "--out", "r"]).status, 0);
+    let results = bench.results("r");
+    assert_eq!(results.cases[0].verdict, Verdict::Unsupported);
+    assert_eq!(results.targets[0].state, TargetState::Omitted);
+    assert!(results.targets[0].why.is_some() && results.targets[0].version.is_none());
+}
+
+#[test]
 fn what_is_no_terminal_gets_no_colours_and_no_progress() {
     let bench = Bench::new();
     let ended = bench.run(&["run", "smb2-anonymous", "--target", "embedded"]);
