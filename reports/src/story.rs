@@ -20,7 +20,7 @@ fn line(label: &'static str, text: &str) -> Line {
 /// What was predicted, what happened, and why it is not known.
 pub(crate) fn experience(case: &CaseResult) -> Vec<Line> {
     let mut all = Vec::new();
-    let unpredicted = || "nothing: a capture made elsewhere".to_owned();
+    let unpredicted = || "nothing: each step says what is due".to_owned();
     all.push(line("predicted", &case.predicted.as_ref().map_or_else(unpredicted, Outcome::line)));
     if let Some(outcome) = &case.outcome {
         all.push(line("observed", &observed(outcome)));

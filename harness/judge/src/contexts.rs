@@ -24,7 +24,9 @@ pub(crate) fn are_acceptable(negotiated: &Negotiated) -> bool {
 /// Whether there is exactly one SMB2_PREAUTH_INTEGRITY_CAPABILITIES, with exactly one hash, which was offered; if not, what
 /// there is instead.
 pub(crate) fn preauth(negotiated: &Negotiated) -> Result<(), String> {
-    let offered = NegotiateContext::find::<PreauthIntegrity>(&negotiated.request_body.negotiate_contexts);
+    let asked = negotiated.request_body.as_ref();
+    let offered =
+        asked.and_then(|asked| NegotiateContext::find::<PreauthIntegrity>(&asked.negotiate_contexts));
     let offered = offered.and_then(Result::ok).unwrap_or_default().hash_algorithms;
     let found: Vec<_> = negotiated
         .response_body

@@ -6,15 +6,18 @@
 
 mod contexts;
 pub mod invariants;
+mod line;
 mod observe;
+mod smb1;
 mod steps;
 mod validate;
 mod view;
 
-pub use invariants::{INVARIANTS, Invariant, Report};
+pub use invariants::{Invariant, Report, invariants};
 pub use view::View;
 
 use evidence::{Direction, Evidence};
+use model::scenario::Expect;
 use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
 use observe::Observed;
 use std::collections::BTreeMap;
@@ -43,7 +46,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
     let view = View::new(evidence);
     let mut checks = BTreeMap::new();
     let mut findings = Vec::new();
-    for invariant in INVARIANTS {
+    for invariant in invariants() {
         let mut report = Report::new(invariant);
         (invariant.check)(&view, &mut report);
         let (count, broken) = report.into_parts();
@@ -55,12 +58,14 @@ pub fn judge(evidence: &Evidence) -> Judged {
     let invariants_applied = !checks.is_empty();
     let Observed { outcome, incomplete } = observe::observe(&view);
 
-    if let Some(observed) = &outcome {
+    if let (Some(observed), Some(predicted)) = (&outcome, view.case().predicted()) {
         *checks.entry(OUTCOME_RULE.to_owned()).or_insert(0) += 1;
-        findings.extend(compare(&view, observed));
+        findings.extend(compare(&view, observed, &predicted));
     }
     let mut missing = Vec::new();
-    if outcome.as_ref().is_none_or(|outcome| outcome.why.is_none()) {
+    // Where everything rests on the steps, they are looked at however it ended.
+    let by_steps = view.case().expect == Expect::Steps;
+    if by_steps || outcome.as_ref().is_none_or(|outcome| outcome.why.is_none()) {
         let steps = steps::evaluate(&view);
         for (rule, count) in steps.checks {
             *checks.entry(rule.to_owned()).or_insert(0) += count;
@@ -74,9 +79,10 @@ pub fn judge(evidence: &Evidence) -> Judged {
     // What follows from something wrong on this side is not the server's fault.
     let faults: Vec<_> = (0..).zip(&evidence.connections).filter_map(|(i, _)| view.own_fault(i)).collect();
     findings.retain(|finding| {
-        faults.iter().all(|fault| {
-            finding.at.is_some_and(|at| at.connection != fault.connection || at.frame < fault.frame)
-        })
+        finding.subject == Subject::Client
+            || faults.iter().all(|fault| {
+                finding.at.is_some_and(|at| at.connection != fault.connection || at.frame < fault.frame)
+            })
     });
     let outcome = outcome.filter(|_| faults.is_empty());
 
@@ -134,9 +140,8 @@ fn is_lost(evidence: &Evidence) -> bool {
 }
 
 /// The finding of an outcome other than the predicted one.
-fn compare(view: &View<'_>, observed: &Outcome) -> Option<Finding> {
-    let predicted = view.case().predicted();
-    let differences = observed.differences(&predicted);
+fn compare(view: &View<'_>, observed: &Outcome, predicted: &Outcome) -> Option<Finding> {
+    let differences = observed.differences(predicted);
     if differences.is_empty() {
         return None;
     }
@@ -198,7 +203,7 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             cites: &["MS-SMB2 3.3.5.12", "MS-SMB2 3.3.5.13"],
         },
     ];
-    let invariants = INVARIANTS.iter().map(|rule| RuleInfo {
+    let invariants = invariants().map(|rule| RuleInfo {
         id: rule.id,
         title: rule.title,
         level: rule.level,

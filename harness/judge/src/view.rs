@@ -1,48 +1,54 @@
 //! The evidence of a case, followed.
 
-use evidence::{Direction, Evidence};
-use model::{As, Dialect, FrameRef, PlannedCase, SigningOffer};
-use smb::follow::{Connection, Message, Session, Signature, Way};
-use smb::wire::{
-    Body, Command, DialectRevision, NegotiateContext, NegotiateRequest, SecurityMode, SessionFlags,
-    SessionSetupRequest, SigningCapabilities,
-};
+mod fault;
+
+use crate::steps;
+use evidence::{Connection as Recorded, Direction, Evidence};
+use model::{As, Dialect, FrameRef, PlannedCase};
+use smb::follow::{Connection, Message, Session, Way};
+use smb::smb1::{self, NegotiateRequest, parse};
+use smb::wire::{Command, Protocol, SessionFlags};
 use std::collections::BTreeMap;
 
 /// The evidence with its connections followed: what every rule looks at.
 pub struct View<'a> {
     evidence: &'a Evidence,
     connections: Vec<Connection>,
+    smb1: Vec<smb1::follow::Connection>,
+}
+
+/// Which generation of the protocol a connection came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    Smb1,
+    Smb2,
 }
 
 impl<'a> View<'a> {
     /// Follows every connection of `evidence`.
     #[must_use]
     pub fn new(evidence: &'a Evidence) -> Self {
-        let connections = evidence
-            .connections
-            .iter()
-            .enumerate()
-            .map(|(index, recorded)| {
-                let keys: BTreeMap<u64, [u8; 16]> = evidence
-                    .sidecar
-                    .session_keys
-                    .iter()
-                    .filter(|key| key.connection as usize == index)
-                    .map(|key| (key.session_id, key.key))
-                    .collect();
-                let mut connection = Connection::new(keys);
-                for chunk in &recorded.chunks {
-                    let way = match chunk.direction {
-                        Direction::ToServer => Way::ToServer,
-                        Direction::ToClient => Way::ToClient,
-                    };
-                    connection.push(way, chunk.frame, &chunk.bytes);
-                }
-                connection
-            })
-            .collect();
-        Self { evidence, connections }
+        let (mut connections, mut smb1) = (Vec::new(), Vec::new());
+        for (recorded, index) in evidence.connections.iter().zip(0_u32..) {
+            let keys = || evidence.sidecar.session_keys.iter().filter(move |key| key.connection == index);
+            let mut new = Connection::new(keys().map(|key| (key.session_id, key.key)).collect());
+            let by_uid: BTreeMap<u16, Vec<u8>> = keys()
+                .filter_map(|key| Some((u16::try_from(key.session_id).ok()?, key.key.to_vec())))
+                .collect();
+            let mut old = smb1::follow::Connection::new(by_uid);
+            // A connection is of one generation, but where a multi-protocol NEGOTIATE led from one to the other: then both
+            // are fed. A follower that is not fed has nothing that a rule could be about.
+            let begins_old = begins_in_smb1(recorded);
+            if begins_old {
+                feed(recorded, |way, frame, bytes| old.push(way, frame, bytes));
+            }
+            if !begins_old || leads_to_smb2(&old) {
+                feed(recorded, |way, frame, bytes| new.push(way, frame, bytes));
+            }
+            connections.push(new);
+            smb1.push(old);
+        }
+        Self { evidence, connections, smb1 }
     }
 
     /// The plan of the case.
@@ -61,6 +67,38 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn connections(&self) -> &[Connection] {
         &self.connections
+    }
+
+    /// The same connections, where and as far as they are of SMB1.
+    #[must_use]
+    pub fn smb1(&self) -> &[smb1::follow::Connection] {
+        &self.smb1
+    }
+
+    /// Which generation of the protocol the client of a connection is left with.
+    pub(crate) fn spoken(&self, connection: u32) -> Spoken {
+        let old = self.smb1.get(connection as usize);
+        match old {
+            Some(old) if leads_to_smb2(old) => Spoken::Smb2,
+            Some(old) if !old.messages.is_empty() || !old.garbage.is_empty() => Spoken::Smb1,
+            // Of what never began, the plan says what it would have been.
+            _ if self.case().client.dialects == [Dialect::Nt1] && self.is_empty(connection) => Spoken::Smb1,
+            _ => Spoken::Smb2,
+        }
+    }
+
+    fn is_empty(&self, connection: u32) -> bool {
+        self.connections
+            .get(connection as usize)
+            .is_none_or(|new| new.messages.is_empty() && new.garbage.is_empty())
+    }
+
+    /// Whether the request that begins at `offset` of what a connection sent was broken on purpose.
+    #[must_use]
+    pub fn is_on_purpose(&self, connection: u32, offset: u64) -> bool {
+        steps::step_at(self, connection, offset)
+            .and_then(|step| self.case().steps.get(step))
+            .is_some_and(|step| step.deviate.is_some())
     }
 
     /// Every message of every connection, with where it is.
@@ -89,127 +127,6 @@ impl<'a> View<'a> {
             As::User
         }
     }
-
-    /// Whether the evidence holds what the signatures of a user's session are verified with. A server cannot be blamed
-    /// for what is wrong on this side.
-    ///
-    /// # Errors
-    /// The session key is not there, or what the client signed does not verify with it.
-    pub fn verifiable(&self, connection: u32, session: &Session) -> Result<(), String> {
-        let Some(followed) = self.connections.get(connection as usize) else { return Ok(()) };
-        if self.identity(session) != As::User {
-            return Ok(());
-        }
-        let id = session.id;
-        let keys = &self.evidence.sidecar.session_keys;
-        if !keys.iter().any(|key| key.connection == connection && key.session_id == id) {
-            // A session that was granted before any proof was asked for has no key at all.
-            return match is_proved(followed, session) {
-                true => Err(format!("the key of session {id:#x} is not in the evidence")),
-                false => Ok(()),
-            };
-        }
-        match self.own_fault(connection) {
-            Some(fault) if fault.session == Some(id) => Err(fault.what),
-            _ => Ok(()),
-        }
-    }
-
-    /// The first sign on a connection that something is wrong on this side of it: the client signed wrongly or sent what
-    /// is no SMB2, which no case does on purpose (so the key is not the session's, or the client is faulty), or bytes
-    /// were altered since. What comes after that proves nothing against the server.
-    #[must_use]
-    pub fn own_fault(&self, connection: u32) -> Option<OwnFault> {
-        let followed = self.connections.get(connection as usize)?;
-        let fault = |frame, session, what| OwnFault { connection, frame, session, what };
-        let unsigned = followed
-            .messages
-            .iter()
-            .find(|message| {
-                message.way == Way::ToServer && matches!(message.signature, Signature::Invalid { .. })
-            })
-            .map(|message| {
-                let (command, frame) = (message.command(), message.frame);
-                let what = format!("the client's own signature of {command} (frame {frame}) does not verify");
-                fault(frame, Some(message.session_id), what)
-            });
-        let garbage = followed.garbage.iter().find(|garbage| garbage.way == Way::ToServer).map(|garbage| {
-            let what = format!("what the client sent (frame {}) is no SMB2 message", garbage.frame);
-            fault(garbage.frame, None, what)
-        });
-        let chunks = &self.evidence.connections.get(connection as usize)?.chunks;
-        let altered = chunks.iter().find_map(|chunk| {
-            let problem = self.evidence.problems.iter().find(|problem| problem.frame == Some(chunk.frame))?;
-            // Of the server's own bytes it can be said what they break, and not what follows from that.
-            let from = chunk.frame + u64::from(chunk.direction == Direction::ToClient);
-            Some(fault(from, None, problem.to_string()))
-        });
-        let unplanned = followed
-            .messages
-            .iter()
-            .filter(|message| message.way == Way::ToServer)
-            .find_map(|message| Some(fault(message.frame, None, self.unplanned(message)?)));
-        [unsigned, garbage, altered, unplanned].into_iter().flatten().min_by_key(|fault| fault.frame)
-    }
-}
-
-impl View<'_> {
-    /// What a request of the logon says that the client of the plan would not: then the case was not carried out, whatever
-    /// the server answered.
-    fn unplanned(&self, request: &Message) -> Option<String> {
-        let client = &self.case().client;
-        let mode = match request.command() {
-            Command::NEGOTIATE => NegotiateRequest::parse(&request.bytes).ok()?.security_mode,
-            Command::SESSION_SETUP => SessionSetupRequest::parse(&request.bytes).ok()?.security_mode,
-            _ => return None,
-        };
-        let (command, frame) = (request.command(), request.frame);
-        if mode.contains(SecurityMode::SIGNING_REQUIRED) != client.requires_signing() {
-            return Some(format!(
-                "the client's {command} (frame {frame}) says SecurityMode {mode}, and signing is {} in the plan",
-                client.signing
-            ));
-        }
-        if command != Command::NEGOTIATE {
-            return None;
-        }
-        let body = NegotiateRequest::parse(&request.bytes).ok()?;
-        let planned: Vec<_> =
-            client.dialects.iter().filter_map(|dialect| DialectRevision::from_dialect(*dialect)).collect();
-        let offered = NegotiateContext::find::<SigningCapabilities>(&body.negotiate_contexts);
-        let offered = offered.and_then(Result::ok).map(|context| context.algorithms);
-        let ids = match &client.algorithms {
-            SigningOffer::Ids(ids) if client.dialects.contains(&Dialect::Smb311) => Some(ids.clone()),
-            _ => None,
-        };
-        (body.dialects != planned || offered != ids).then(|| {
-            format!(
-                "the client's {command} (frame {frame}) offers other dialects or algorithms than the plan"
-            )
-        })
-    }
-}
-
-/// Something wrong on this side of the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnFault {
-    /// Which connection.
-    pub connection: u32,
-    /// From where on nothing is held against the server.
-    pub frame: u64,
-    /// Whose signature is wrong, where it is one.
-    pub session: Option<u64>,
-    /// What is wrong.
-    pub what: String,
-}
-
-/// Whether the request that the session was granted for carried more than the opening message of NTLM ([MS-NLMP]
-/// 2.2.1.1), which proves nothing.
-fn is_proved(connection: &Connection, session: &Session) -> bool {
-    const OPENING: &[u8] = b"NTLMSSP\0\x01\0\0\0";
-    let response = connection.messages.get(session.established);
-    let request = response.and_then(|response| connection.messages.get(response.request?));
-    request.is_none_or(|request| !request.bytes.windows(OPENING.len()).any(|window| window == OPENING))
 }
 
 /// A response with its request.
@@ -255,4 +172,30 @@ impl<'v> Answer<'v> {
 #[must_use]
 pub(crate) fn place(connection: u32, message: &Message) -> FrameRef {
     FrameRef { connection, leg: None, frame: message.frame, element: message.element, bytes: None }
+}
+
+fn feed(recorded: &Recorded, mut push: impl FnMut(Way, u64, &[u8])) {
+    for chunk in &recorded.chunks {
+        let way = match chunk.direction {
+            Direction::ToServer => Way::ToServer,
+            Direction::ToClient => Way::ToClient,
+        };
+        push(way, chunk.frame, &chunk.bytes);
+    }
+}
+
+/// Whether the first message of the client is one of SMB1: what stands behind the four bytes of its transport header.
+fn begins_in_smb1(recorded: &Recorded) -> bool {
+    let sent = recorded.chunks.iter().filter(|chunk| chunk.direction == Direction::ToServer);
+    let first: Vec<u8> = sent.flat_map(|chunk| chunk.bytes.iter().copied()).skip(4).take(4).collect();
+    Protocol::of(&first) == Protocol::Smb1
+}
+
+/// Whether the client asked for SMB2 as well, and the server answered in it ([MS-SMB2] 3.2.4.2.2.1).
+fn leads_to_smb2(old: &smb1::follow::Connection) -> bool {
+    const SMB2: [&[u8]; 2] = [NegotiateRequest::SMB_2_002, NegotiateRequest::SMB_2_WILDCARD];
+    let asked = old.messages.first().filter(|message| message.command() == smb1::Command::NEGOTIATE);
+    let asked = asked.and_then(|message| parse::<NegotiateRequest>(&message.bytes).ok());
+    old.smb2.is_some()
+        && asked.is_some_and(|(_, body)| body.dialects.iter().any(|name| SMB2.contains(&name.as_slice())))
 }

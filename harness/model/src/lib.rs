@@ -25,7 +25,9 @@ pub use policy::{Cell, signing_rule};
 pub use predict::predict;
 pub use profile::{ClientProfile, Encryption, ServerPolicy, SigningOffer};
 pub use results::{CaseResult, Results};
-pub use scenario::{Action, Scenario, Step};
+pub use scenario::{Action, Deviation, Scenario, Step};
 pub use status::NtStatus;
 pub use target::Target;
-pub use words::{Algorithm, Dialect, Generation, GuestMapping, GuestPolicy, Login, Signing};
+pub use words::{
+    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login, Signing,
+};

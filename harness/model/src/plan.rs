@@ -6,9 +6,11 @@ use crate::outcome::Outcome;
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
 use crate::results::RunInfo;
-use crate::scenario::{AlgorithmAxis, Scenario, Step};
+use crate::scenario::{AlgorithmAxis, Expect, Protocol, Scenario, Step};
 use crate::target::Target;
-use crate::words::{Algorithm, Dialect, Generation, GuestMapping, GuestPolicy, Login, Signing};
+use crate::words::{
+    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login, Signing,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -37,6 +39,9 @@ pub struct PlannedCase {
     pub login: Login,
     /// What to do.
     pub steps: Vec<Step>,
+    /// Where the prediction comes from.
+    #[serde(default)]
+    pub expect: Expect,
     /// The sections the scenario rests on.
     pub cites: Vec<String>,
     /// Why it cannot run, where the target declares so.
@@ -46,10 +51,20 @@ pub struct PlannedCase {
 }
 
 impl PlannedCase {
-    /// What should happen: computed from what both sides are set to, whenever it is asked.
+    /// What should happen: computed from what both sides are set to, whenever it is asked. Nothing where the scenario does
+    /// something wrong on purpose.
     #[must_use]
-    pub fn predicted(&self) -> Outcome {
-        predict(&self.client, &self.server, self.login, &self.negotiates)
+    pub fn predicted(&self) -> Option<Outcome> {
+        match self.expect {
+            Expect::Policy => Some(predict(&self.client, &self.server, self.login, &self.negotiates)),
+            Expect::Steps => None,
+        }
+    }
+
+    /// The dialect strings of a multi-protocol NEGOTIATE, where the case begins with one.
+    #[must_use]
+    pub fn protocols(&self) -> Option<&[Protocol]> {
+        self.steps.iter().find_map(|step| step.protocols.as_deref())
     }
 }
 
@@ -134,11 +149,14 @@ pub fn plan_expectations(target: &Target, catalogue: &[PlannedCase]) -> Vec<Plan
 
 /// The values of one cell: what its axes say, and the defaults for the axes a scenario does not have.
 #[derive(Clone)]
-struct CellValues {
-    axes: Axes,
+pub(crate) struct CellValues {
+    pub(crate) axes: Axes,
     client: Signing,
     server_signing: Signing,
-    dialect: Dialect,
+    generation: Option<Generation>,
+    extended_security: ExtendedSecurity,
+    server_dialects: Option<DialectRange>,
+    pub(crate) dialect: Dialect,
     algorithm: Option<Algorithm>,
     server_guest: GuestMapping,
     client_guest: GuestPolicy,
@@ -147,11 +165,10 @@ struct CellValues {
 }
 
 /// Multiplies `cells` by the values of one axis.
-fn vary<T: Clone>(
+fn vary<T: ToString>(
     cells: Vec<CellValues>,
     name: &str,
     values: Option<&Vec<T>>,
-    word: impl Fn(&T) -> &str,
     set: impl Fn(&mut CellValues, &T),
 ) -> Vec<CellValues> {
     let Some(values) = values else { return cells };
@@ -159,7 +176,7 @@ fn vary<T: Clone>(
     for cell in cells {
         for value in values {
             let mut cell = cell.clone();
-            cell.axes.insert(name.to_owned(), word(value).to_owned());
+            cell.axes.insert(name.to_owned(), value.to_string());
             set(&mut cell, value);
             all.push(cell);
         }
@@ -167,12 +184,16 @@ fn vary<T: Clone>(
     all
 }
 
-fn cells(scenario: &Scenario) -> Vec<CellValues> {
+/// The cells of a scenario.
+pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
     let axes = &scenario.axes;
     let one = CellValues {
         axes: Axes::new(),
         client: Signing::NotRequired,
         server_signing: Signing::NotRequired,
+        generation: None,
+        extended_security: ExtendedSecurity::Yes,
+        server_dialects: None,
         dialect: Dialect::Smb311,
         algorithm: None,
         server_guest: GuestMapping::Never,
@@ -181,20 +202,26 @@ fn cells(scenario: &Scenario) -> Vec<CellValues> {
         offer: None,
     };
     let all = vec![one];
-    let all = vary(all, "dialect", axes.dialect.as_ref(), |d| d.word(), |c, d| c.dialect = *d);
+    let all = vary(all, "dialect", axes.dialect.as_ref(), |c, d| c.dialect = *d);
     let all = with_algorithms(all, axes.algorithm.as_ref());
-    let all = vary(all, "client", axes.client.as_ref(), |s| s.word(), |c, s| c.client = *s);
-    let all = vary(all, "client.guest", axes.client_guest.as_ref(), |g| g.word(), |c, g| c.client_guest = *g);
-    let all = vary(all, "login", axes.login.as_ref(), |l| l.word(), |c, l| c.login = *l);
-    let all = vary(all, "offer", axes.offer.as_ref(), String::as_str, |c, name| {
+    let all = vary(all, "generation", axes.generation.as_ref(), |c, g| c.generation = Some(*g));
+    let all =
+        vary(all, "extended-security", axes.extended_security.as_ref(), |c, e| c.extended_security = *e);
+    let all = vary(all, "deviation", axes.deviation.as_ref(), |_, _| ());
+    let all = vary(all, "client", axes.client.as_ref(), |c, s| c.client = *s);
+    let all = vary(all, "client.guest", axes.client_guest.as_ref(), |c, g| c.client_guest = *g);
+    let all = vary(all, "login", axes.login.as_ref(), |c, l| c.login = *l);
+    let all = vary(all, "offer", axes.offer.as_ref(), |c, name| {
         c.offer = scenario.offers.get(name).map(|ids| match ids.as_slice() {
             // An empty list is no context at all: a context of no algorithms is a deviation, not an offer.
             [] => SigningOffer::None,
             ids => SigningOffer::Ids(ids.iter().map(|id| id.0).collect()),
         });
     });
-    let all = vary(all, "server.guest", axes.server_guest.as_ref(), |g| g.word(), |c, g| c.server_guest = *g);
-    vary(all, "server.signing", axes.server_signing.as_ref(), |s| s.word(), |c, s| c.server_signing = *s)
+    let all =
+        vary(all, "server.dialects", axes.server_dialects.as_ref(), |c, d| c.server_dialects = Some(*d));
+    let all = vary(all, "server.guest", axes.server_guest.as_ref(), |c, g| c.server_guest = *g);
+    vary(all, "server.signing", axes.server_signing.as_ref(), |c, s| c.server_signing = *s)
 }
 
 /// The algorithm axis depends on the dialect: only what the dialect allows makes a cell.
@@ -208,7 +235,7 @@ fn with_algorithms(cells: Vec<CellValues>, axis: Option<&AlgorithmAxis>) -> Vec<
                 AlgorithmAxis::Each => allowed.collect(),
                 AlgorithmAxis::These(these) => allowed.filter(|a| these.contains(a)).collect(),
             };
-            vary(vec![cell], "algorithm", Some(&wanted), |a| a.word(), |c, a| c.algorithm = Some(*a))
+            vary(vec![cell], "algorithm", Some(&wanted), |c, a| c.algorithm = Some(*a))
         })
         .collect()
 }
@@ -218,8 +245,21 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         Some(algorithm) => SigningOffer::of(&[algorithm]),
         None => SigningOffer::of(&[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256]),
     });
-    let server =
-        ServerPolicy { signing: cell.server_signing, guest: cell.server_guest, ..ServerPolicy::default() };
+    let steps: Vec<Step> =
+        scenario.step.iter().filter(|step| step.is_in(&scenario.id, &cell.axes)).cloned().collect();
+    let dialects = offered_dialects(cell.dialect, &steps);
+    let own_default = ServerPolicy::default().dialects;
+    let server = ServerPolicy {
+        signing: cell.server_signing,
+        guest: cell.server_guest,
+        dialects: match cell.server_dialects {
+            Some(range) => (range.lowest, range.highest),
+            // A client of SMB1 is for servers that have it.
+            None if cell.dialect == Dialect::Nt1 => (Dialect::Nt1, own_default.1),
+            None => own_default,
+        },
+        ..ServerPolicy::default()
+    };
     let unsupported = target
         .declares_unsupported(&scenario.id, &cell.axes)
         .map(str::to_owned)
@@ -233,24 +273,39 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         axes: cell.axes,
         client: ClientProfile {
             id: PROBE.to_owned(),
-            dialects: vec![cell.dialect],
             signing: cell.client,
             algorithms: offer,
             guest: cell.client_guest,
-            generation: if cell.dialect == Dialect::Nt1 { Generation::Smb1Current } else { Generation::Smb2 },
+            generation: cell.generation.unwrap_or(match dialects.contains(&Dialect::Nt1) {
+                true => Generation::Smb1Current,
+                false => Generation::Smb2,
+            }),
+            extended_security: cell.extended_security,
+            dialects,
         },
         server,
         negotiates: target.signing_capabilities.clone(),
         login: cell.login,
-        steps: scenario
-            .step
-            .iter()
-            .filter(|step| step.dialects.as_ref().is_none_or(|only| only.contains(&cell.dialect)))
-            .cloned()
-            .collect(),
+        steps,
+        expect: scenario.expect,
         cites: scenario.cites.clone(),
         unsupported,
     }
+}
+
+/// The dialects a client offers, oldest first: the one of the cell, and what its multi-protocol NEGOTIATE names besides.
+fn offered_dialects(dialect: Dialect, steps: &[Step]) -> Vec<Dialect> {
+    let mut all = vec![dialect];
+    for protocol in steps.iter().filter_map(|step| step.protocols.as_ref()).flatten() {
+        match protocol {
+            Protocol::NtLm012 => all.push(Dialect::Nt1),
+            Protocol::Smb2002 => all.push(Dialect::Smb202),
+            Protocol::Smb2Wildcard => {} // It stands for the dialect of the cell.
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 #[cfg(test)]
@@ -271,7 +326,7 @@ algorithm = "each"
 do = "session-setup"
 [[step]]
 do = "echo"
-dialects = ["2.1"]
+when = { dialect = "2.1" }
 "#;
     const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = [\"aes-128-cmac\", \"hmac-sha256\"]\n\
         [shares]\nshare = \"share\"\nguest = \"guest\"\n\
@@ -294,8 +349,8 @@ dialects = ["2.1"]
         assert_eq!(unique.len(), ids.len());
         assert_eq!(all[0].steps.len(), 2);
         assert_eq!(all[7].steps.len(), 1);
-        assert_eq!(all[0].predicted().kind, Kind::Signed);
-        assert_eq!(all[1].predicted().kind, Kind::NotSigned);
+        assert_eq!(all[0].predicted().map(|p| p.kind), Some(Kind::Signed));
+        assert_eq!(all[1].predicted().map(|p| p.kind), Some(Kind::NotSigned));
         let unsupported = all.iter().filter(|case| case.unsupported.is_some()).count();
         assert_eq!(unsupported, 2);
 

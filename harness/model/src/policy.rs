@@ -50,6 +50,37 @@ pub fn signing_rule(client: Signing, server: Signing, generation: Generation) ->
     }
 }
 
+/// What a client of SMB1 does with its policy once it knows the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Smb1Client {
+    /// It asks for signing in its SESSION_SETUP requests, and signs and verifies once a user has logged on.
+    pub targets_signing: bool,
+    /// It ends the connection after NEGOTIATE.
+    pub gives_up: bool,
+}
+
+/// What a client with this policy does where NEGOTIATE says that the server is `server`: `Required`, `Enabled`, or
+/// `Disabled` where SECURITY_SIGNATURES_ENABLED is clear ([MS-CIFS] 3.2.5.2).
+///
+/// The client of the older generation follows [MS-CIFS] 3.2.4.2.4, but that its `Disabled` goes on at a server that
+/// requires signing, as KB887429 has it: it is the server that refuses. The client of the current generation follows
+/// [MS-SMB] 3.2.4.2.4, where `Disabled` is that section's *Declined*. A server that declines looks like one that is
+/// disabled, so a client that requires signing goes on there: it sets SMB_FLAGS2_SMB_SECURITY_SIGNATURE_REQUIRED and
+/// gives up where the answer to its SESSION_SETUP is unsigned ([MS-SMB] 2.2.3.1).
+#[must_use]
+pub fn smb1_client(client: Signing, generation: Generation, server: Signing) -> Smb1Client {
+    use Signing::{Disabled, Enabled, NotRequired, Required};
+    let older = generation == Generation::Smb1Older;
+    let targets_signing = match (client, server) {
+        (Required, Disabled | NotRequired) => !older,
+        (Required, _) => true,
+        (Enabled | NotRequired, Enabled | Required) => true,
+        (Disabled, Required) => !older,
+        _ => false,
+    };
+    Smb1Client { targets_signing, gives_up: client == Required && !targets_signing }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +140,22 @@ mod tests {
         assert_eq!(signing_rule(NotRequired, NotRequired, generation), NotSigned);
         assert_eq!(signing_rule(NotRequired, Required, generation), Signed);
         assert_eq!(signing_rule(NotRequired, Enabled, generation), Signed);
+    }
+
+    /// The client's own rule leads to the table's cell wherever the server keeps to its side.
+    #[rstest]
+    fn an_smb1_client_follows_its_table(
+        #[values(Required, Enabled, Disabled)] client: Signing,
+        #[values(Required, Enabled, Disabled)] server: Signing,
+        #[values(Generation::Smb1Current, Generation::Smb1Older)] generation: Generation,
+    ) {
+        let does = smb1_client(client, generation, server);
+        let expected = match (does.gives_up, does.targets_signing, server) {
+            (true, ..) => ClientRefuses,
+            (_, true, _) => Signed,
+            (_, false, Required) => ServerRefuses,
+            _ => NotSigned,
+        };
+        assert_eq!(signing_rule(client, server, generation), expected);
     }
 }

@@ -39,7 +39,7 @@ pub fn predict(
         return Outcome::connected(Kind::NotSigned, dialect, None, identity);
     }
     let connected = |kind| Outcome::connected(kind, dialect, algorithm, identity);
-    match signing_rule(client.signing, server.signing, client.generation) {
+    match signing_rule(client.signing, server.signing, client.generation_at(dialect)) {
         Cell::Signed => connected(Kind::Signed),
         Cell::NotSigned => connected(Kind::NotSigned),
         Cell::ClientRefuses => Outcome::refused(By::Client, Why::SigningImpossible, None),
@@ -150,7 +150,7 @@ pub fn common_algorithms(offered: &[u16], server: &ServerPolicy, negotiates: &[A
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::{Generation, Signing};
+    use crate::words::{ExtendedSecurity, Generation, Signing};
     use rstest::rstest;
 
     const ALL: &[Algorithm] = &[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256];
@@ -164,7 +164,58 @@ mod tests {
             algorithms: SigningOffer::Ids(vec![2]),
             guest: GuestPolicy::Allowed,
             generation: Generation::Smb2,
+            extended_security: ExtendedSecurity::Yes,
         }
+    }
+
+    #[rstest]
+    #[case(Generation::Smb1Current, Signing::Disabled, Signing::Required, Kind::Signed, None)]
+    #[case(
+        Generation::Smb1Older,
+        Signing::Disabled,
+        Signing::Required,
+        Kind::Refused,
+        Some((By::Server, Why::AccessDenied))
+    )]
+    #[case(
+        Generation::Smb1Older,
+        Signing::Required,
+        Signing::Disabled,
+        Kind::Refused,
+        Some((By::Client, Why::SigningImpossible))
+    )]
+    #[case(Generation::Smb1Older, Signing::Enabled, Signing::Disabled, Kind::NotSigned, None)]
+    fn smb1(
+        #[case] generation: Generation,
+        #[case] signing: Signing,
+        #[case] server: Signing,
+        #[case] kind: Kind,
+        #[case] refused: Option<(By, Why)>,
+    ) {
+        let dialects = vec![Dialect::Nt1];
+        let client = ClientProfile { dialects, generation, ..client(signing) };
+        let policy = |dialects| ServerPolicy { dialects, signing: server, ..ServerPolicy::default() };
+        let old = policy((Dialect::Nt1, Dialect::Smb311));
+        let outcome = predict(&client, &old, Login::User, ALL);
+        assert_eq!((outcome.kind, outcome.by.zip(outcome.why)), (kind, refused));
+        let without = policy((Dialect::Smb202, Dialect::Smb311));
+        let outcome = predict(&client, &without, Login::User, ALL);
+        assert_eq!(outcome.why, Some(Why::NoCommonDialect));
+    }
+
+    #[test]
+    fn a_client_of_both_follows_the_table_of_what_was_negotiated() {
+        let both = ClientProfile {
+            dialects: vec![Dialect::Nt1, Dialect::Smb202],
+            generation: Generation::Smb1Older,
+            ..client(Signing::Disabled)
+        };
+        let required =
+            |dialects| ServerPolicy { dialects, signing: Signing::Required, ..ServerPolicy::default() };
+        let old = predict(&both, &required((Dialect::Nt1, Dialect::Nt1)), Login::User, ALL);
+        assert_eq!(old.kind, Kind::Refused);
+        let new = predict(&both, &required((Dialect::Nt1, Dialect::Smb311)), Login::User, ALL);
+        assert_eq!((new.kind, new.dialect), (Kind::Signed, Some(Dialect::Smb202)));
     }
 
     #[rstest]

@@ -1,6 +1,6 @@
 //! What each side is set to: the client's profile and the server's policy.
 
-use crate::words::{Algorithm, Dialect, Generation, GuestMapping, GuestPolicy, Signing};
+use crate::words::{Algorithm, Dialect, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Signing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,9 +37,26 @@ pub struct ClientProfile {
     pub guest: GuestPolicy,
     /// Which policy table it follows.
     pub generation: Generation,
+    /// Whether it logs on with SPNEGO tokens in SMB1 ([MS-SMB] 3.2.4.2.4).
+    #[serde(default = "yes")]
+    pub extended_security: ExtendedSecurity,
+}
+
+const fn yes() -> ExtendedSecurity {
+    ExtendedSecurity::Yes
 }
 
 impl ClientProfile {
+    /// The policy table it follows on a connection of this dialect.
+    #[must_use]
+    pub fn generation_at(&self, dialect: Dialect) -> Generation {
+        match (dialect, self.generation) {
+            (Dialect::Nt1, Generation::Smb2) => Generation::Smb1Current,
+            (Dialect::Nt1, generation) => generation,
+            _ => Generation::Smb2,
+        }
+    }
+
     /// Whether this client requires signing.
     #[must_use]
     pub fn requires_signing(&self) -> bool {

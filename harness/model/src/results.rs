@@ -103,7 +103,7 @@ pub struct CaseResult {
     pub status: Status,
     /// Why it is inconclusive or unsupported.
     pub why: Option<String>,
-    /// What should have happened; `null` for a capture made elsewhere.
+    /// What should have happened; `null` where something was done wrong on purpose, and for a capture made elsewhere.
     pub predicted: Option<Outcome>,
     /// What happened; `null` where it is not known.
     pub outcome: Option<Outcome>,
@@ -131,7 +131,7 @@ impl CaseResult {
             verdict: Verdict::Inconclusive,
             status: Status::Unexpected,
             why: Some(why.into()),
-            predicted: Some(case.predicted()),
+            predicted: case.predicted(),
             outcome: None,
             checks: BTreeMap::new(),
             findings: Vec::new(),

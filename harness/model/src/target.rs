@@ -6,7 +6,7 @@ use crate::case::is_slug;
 use crate::expectation::{Condition, Expectation, parse_expectations};
 use crate::profile::{Encryption, ServerPolicy};
 use crate::scenario::ShareRole;
-use crate::words::{Algorithm, Dialect, GuestMapping, Signing};
+use crate::words::{Algorithm, Dialect, DialectRange, GuestMapping, Signing};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -25,6 +25,9 @@ pub struct Target {
     /// The algorithms it selects from by SMB2_SIGNING_CAPABILITIES at 3.1.1; none where it does not process that
     /// context, which is optional ([MS-SMB2] 3.3.5.4).
     pub signing_capabilities: Vec<Algorithm>,
+    /// The dialects it speaks, where it cannot be set to others.
+    #[serde(default)]
+    pub dialects: Option<DialectRange>,
     /// Whether a run without `--target` includes it.
     #[serde(default)]
     pub default: bool,
@@ -183,9 +186,13 @@ impl Target {
         self.unsupported.iter().find(|u| u.when.matches(scenario, axes)).map(|u| u.why.as_str())
     }
 
-    /// Why this target cannot be set to `policy`, where its words lack one the policy needs.
+    /// Why this target cannot be set to `policy`: it speaks other dialects, or its words lack one the policy needs.
     #[must_use]
     pub fn cannot_be_set_to(&self, policy: &ServerPolicy) -> Option<String> {
+        let (lowest, highest) = policy.dialects;
+        if let Some(own) = self.dialects.filter(|own| (own.lowest, own.highest) != policy.dialects) {
+            return Some(format!("it speaks {own} and cannot be set to {lowest}..{highest}"));
+        }
         let words = &self.container.as_ref()?.words;
         if !words.signing.contains_key(&policy.signing) {
             return Some(format!("target.toml gives no word for signing `{}`", policy.signing));
@@ -224,6 +231,17 @@ mod tests {
         let axes = crate::Axes::from([("algorithm".to_owned(), "aes-128-gmac".to_owned())]);
         assert_eq!(target.declares_unsupported("s", &axes), Some("no GMAC"));
         assert_eq!(target.declares_unsupported("s", &crate::Axes::new()), None);
+    }
+
+    #[test]
+    fn speaks_what_it_cannot_be_set_away_from() {
+        let text = EMBEDDED.replace("signing-cap", "dialects = \"2.0.2..3.1.1\"\nsigning-cap");
+        let target = Target::parse("e", &text, "").unwrap();
+        let mut policy = ServerPolicy::default();
+        assert_eq!(target.cannot_be_set_to(&policy), None);
+        policy.dialects.0 = Dialect::Nt1;
+        let why = target.cannot_be_set_to(&policy).unwrap();
+        assert_eq!(why, "it speaks 2.0.2..3.1.1 and cannot be set to nt1..3.1.1");
     }
 
     #[test]

@@ -157,6 +157,16 @@ words! {
 }
 
 words! {
+    /// Whether an SMB1 client logs on with SPNEGO tokens, or with the responses of NTLM alone ([MS-SMB] 3.2.4.2.4).
+    ExtendedSecurity, "answer" {
+        /// With SPNEGO tokens.
+        Yes = "yes",
+        /// With the responses of NTLMv2.
+        No = "no",
+    }
+}
+
+words! {
     /// When a server maps a failed logon to the guest account.
     GuestMapping, "guest mapping" {
         /// Never: a failed logon fails.
@@ -192,6 +202,43 @@ words! {
     }
 }
 
+/// The dialects a server is set to: from the lowest to the highest, such as `nt1..3.1.1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DialectRange {
+    /// The lowest.
+    pub lowest: Dialect,
+    /// The highest.
+    pub highest: Dialect,
+}
+
+impl std::fmt::Display for DialectRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("{}..{}", self.lowest, self.highest))
+    }
+}
+
+impl std::str::FromStr for DialectRange {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let unknown = || UnknownWord {
+            what: "range of dialects",
+            word: word.to_owned(),
+            known: "LOWEST..HIGHEST, such as nt1..3.1.1 or 2.0.2..2.0.2".to_owned(),
+        };
+        let (lowest, highest) = word.split_once("..").ok_or_else(unknown)?;
+        let (lowest, highest): (Dialect, Dialect) = (lowest.parse()?, highest.parse()?);
+        if lowest > highest { Err(unknown()) } else { Ok(Self { lowest, highest }) }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for DialectRange {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        word.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +264,17 @@ mod tests {
         each(GuestMapping::ALL, GuestMapping::word);
         each(GuestPolicy::ALL, GuestPolicy::word);
         each(Login::ALL, Login::word);
+        each(ExtendedSecurity::ALL, ExtendedSecurity::word);
+    }
+
+    #[test]
+    fn ranges_of_dialects() {
+        let range: DialectRange = "nt1..3.1.1".parse().unwrap();
+        assert_eq!((range.lowest, range.highest), (Dialect::Nt1, Dialect::Smb311));
+        assert_eq!(range.to_string(), "nt1..3.1.1");
+        for bad in ["nt1", "3.0..2.1", "nt1..4", "..", "nt1...2.1"] {
+            assert!(bad.parse::<DialectRange>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,23 +1,26 @@
-//! The wire-level client: speaks SMB2 and SMB3 over tokio, one step at a time, and records every byte as it crosses the
-//! socket.
+//! The wire-level client: speaks SMB1, SMB2 and SMB3 over tokio, one step at a time, and records every byte as it crosses
+//! the socket.
 //!
 //! It behaves as a client with the case's profile does: it signs where that client signs and gives up where that client
 //! gives up. What it thinks of the server goes nowhere: the judge works it out again from what was recorded.
 
+mod client;
+mod context;
 mod link;
-mod session;
-mod steps;
+mod logon;
+mod smb1;
+mod smb2;
+mod stop;
 
+use context::Context;
 use evidence::{Recorder, SessionKey, StepRecord};
-use link::{Link, LinkError};
+use link::Link;
 use model::PlannedCase;
 use model::target::Shares;
-use session::Client;
-use smb::auth::AuthError;
 use smb::ntlm::Password;
-use smb::wire::WireError;
 use std::net::SocketAddr;
 use std::time::Duration;
+pub(crate) use stop::Stop;
 
 /// Where a server is and who may log on to it.
 #[derive(Debug, Clone)]
@@ -70,32 +73,6 @@ pub struct Recording {
     pub problem: Option<String>,
 }
 
-/// Why a client stops before the last step.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Stop {
-    /// The socket, or the time, ran out.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// What the server sent cannot be read.
-    #[error("{0} in the answer to {1}")]
-    Unreadable(WireError, smb::wire::Command),
-    /// A request cannot be built.
-    #[error("failed to build a request: {0}")]
-    Request(WireError),
-    /// The authentication cannot go on.
-    #[error("the authentication cannot go on: {0}")]
-    Auth(#[from] AuthError),
-    /// The operating system gives no random numbers.
-    #[error("failed to get random numbers from the operating system")]
-    NoRandomness,
-    /// The server granted no credits for another request ([MS-SMB2] 3.2.4.1.2).
-    #[error("the server granted no credit for another request")]
-    NoCredits,
-    /// A client with this profile gives up here, or the server does not let it further.
-    #[error("{0}")]
-    GivesUp(&'static str),
-}
-
 /// Runs a case against a server. It never fails: what went wrong is in the recording.
 ///
 /// `seed` makes the client's GUID and the file's name; both are the same for the same seed.
@@ -108,10 +85,10 @@ pub async fn run(case: &PlannedCase, endpoint: &Endpoint, limits: Limits, seed: 
     };
     let link = Link::connect(endpoint.address, limits, &mut recording.recorder).await;
     let result = match link {
-        Ok(link) => {
-            let mut client = Client::new(case, endpoint, link, seed);
-            let result = client.carry_out(&mut recording).await;
-            client.close(&mut recording.recorder).await;
+        Ok(mut link) => {
+            let context = Context::new(case, endpoint, &mut link, seed);
+            let result = client::carry_out(context, &mut recording).await;
+            link.close(&mut recording.recorder).await;
             result
         }
         Err(error) => Err(Stop::Link(error)),

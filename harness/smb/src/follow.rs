@@ -5,9 +5,11 @@
 //! as received.
 
 mod connection;
+mod multi_protocol;
 mod session;
 
 pub use connection::{Connection, Garbage, Negotiated};
+pub use multi_protocol::MultiProtocol;
 pub use session::Session;
 
 use crate::wire::{Command, Header};
@@ -74,7 +76,8 @@ pub struct Message {
     pub bytes: Vec<u8>,
     /// What can be said of its signature.
     pub signature: Signature,
-    /// For a response, the index of its request.
+    /// For a response, the index of its request; none where it answers nothing, or the SMB_COM_NEGOTIATE of
+    /// [`Connection::multi_protocol`], which is no message here.
     pub request: Option<usize>,
     /// For a request, the indexes of its responses: interim ones, then the final one.
     pub responses: Vec<usize>,

@@ -17,6 +17,7 @@ pub mod follow;
 mod header;
 mod io;
 mod negotiate;
+mod nt_transact;
 pub mod ntlm;
 mod sequence;
 mod session;
@@ -34,8 +35,9 @@ pub use create::{
 };
 pub use error::WireError;
 pub use header::Header;
-pub use io::{ReadRequest, ReadResponse, WriteMode, WriteRequest, WriteResponse};
+pub use io::{ReadRawRequest, ReadRequest, ReadResponse, WriteMode, WriteRequest, WriteResponse};
 pub use negotiate::{NegotiateRefusal, NegotiateRequest, NegotiateResponse, NegotiateSecurity};
+pub use nt_transact::{CompletionFilter, NtTransactFunction, NtTransactRequest, NtTransactResponse};
 pub use sequence::Sequence;
 pub use session::{
     LogoffRequest, LogoffResponse, SessionSetupRequest, SessionSetupResponse, SetupCredentials,

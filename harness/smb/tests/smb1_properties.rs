@@ -41,7 +41,7 @@ fn parse_everything(bytes: &[u8]) {
             LogoffRequest, LogoffResponse, TreeConnectRequest, TreeConnectResponse, TreeDisconnectRequest,
             TreeDisconnectResponse, NtCreateRequest, NtCreateResponse, ReadRequest, ReadResponse, WriteRequest,
             WriteResponse, CloseRequest, CloseResponse, EchoRequest, EchoResponse, Trans2Request, Trans2Response,
-            NtCancelRequest, ErrorResponse, Raw
+            NtTransactRequest, NtTransactResponse, ReadRawRequest, NtCancelRequest, ErrorResponse, Raw
         }
         if let Ok(body) = SessionSetupRequest::parse(&block) {
             for unicode in [false, true] {

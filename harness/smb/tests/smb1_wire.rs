@@ -236,6 +236,113 @@ fn transactions() {
 }
 
 #[test]
+fn nt_transactions() {
+    let filter = CompletionFilter::FILE_NAME | CompletionFilter::LAST_WRITE;
+    let notify = NtTransactRequest::notify_change(0xE6C7, filter, true, 4096);
+    let bytes = there_and_back(&notify);
+    assert_eq!(notify.function, NtTransactFunction::NOTIFY_CHANGE);
+    // [MS-CIFS] 2.2.7.4.1, and the padding in front of no parameters.
+    let expected = "17 00 0000 00000000 00000000 00100000 00000000 00000000 54000000 00000000 54000000 04 0400 \
+                    11000000 c7e6 01 00 0300 000000";
+    assert_eq!(hex::encode(&bytes[32..]), expected.replace(' ', ""));
+    let plain = NtTransactRequest::notify_change(1, CompletionFilter(u32::MAX), false, u32::MAX);
+    assert_eq!((plain.setup.as_slice(), plain.max_parameter_count), (&[0xFFFF, 0xFFFF, 1, 0][..], u32::MAX));
+    there_and_back(&plain);
+    assert_eq!(filter.to_string(), "FILE_NAME|LAST_WRITE");
+    assert_eq!(NtTransactFunction(9).to_string(), "0x0009");
+
+    let ioctl = NtTransactRequest {
+        max_setup_count: 1,
+        total_parameter_count: 3,
+        total_data_count: 70_000,
+        max_data_count: 70_000,
+        function: NtTransactFunction::IOCTL,
+        setup: vec![1, 2, 3, 4],
+        parameters: vec![1, 2, 3],
+        data: vec![9; 5],
+        ..Default::default()
+    };
+    let bytes = there_and_back(&ioctl);
+    assert_eq!((&bytes[84..87], &bytes[88..]), (&[1, 2, 3][..], &[9; 5][..]), "each at a multiple of 4");
+    let response = NtTransactResponse {
+        total_parameter_count: 3,
+        total_data_count: 70_000,
+        parameter_displacement: 1,
+        data_displacement: 65_536,
+        setup: vec![7],
+        parameters: vec![1, 2, 3],
+        data: vec![3; 24],
+        ..Default::default()
+    };
+    assert_eq!(there_and_back(&response)[32], 19);
+    assert_eq!(there_and_back(&NtTransactResponse::default())[32], 18);
+    let interim = there_and_back(&ErrorResponse::default());
+    assert!(parse::<NtTransactResponse>(&interim).is_err(), "the interim response has no words");
+    let long = NtTransactRequest { setup: vec![0; 256], ..Default::default() };
+    assert!(message(&Header::request(Command::NT_TRANSACT), &long).is_err());
+}
+
+#[test]
+fn read_raw() {
+    let read = ReadRawRequest { fid: 0xE6C7, offset: 0x0102_0304, max_count: 65_535, ..Default::default() };
+    let bytes = there_and_back(&read);
+    let expected = "08 c7e6 04030201 ffff 0000 00000000 0000 0000";
+    assert_eq!(hex::encode(&bytes[32..]), expected.replace(' ', ""));
+    assert_eq!(there_and_back(&ReadRawRequest { offset_high: Some(1), ..read })[32], 10);
+    let nine = Raw { words: vec![0; 18], bytes: vec![] };
+    let nine = message(&Header::request(Command::READ_RAW), &nine).unwrap();
+    let error = WireError::WordCount { offset: 32, expected: &[8, 10], found: 9 };
+    assert_eq!(parse::<ReadRawRequest>(&nine).unwrap_err(), error);
+}
+
+/// Every field and every buffer of these ends with the message.
+#[test]
+fn no_part_of_a_transaction_or_a_raw_read_is_one() {
+    fn each<B: Body + Debug>(body: &B) {
+        let bytes = message(&Header::request(B::COMMAND), body).unwrap();
+        for length in 0..bytes.len() {
+            assert!(parse::<B>(&bytes[..length]).is_err(), "{length} of {}", hex::encode(&bytes));
+        }
+        for words in 0..bytes[32] {
+            // Fewer words, with a ByteCount behind them that is there.
+            let mut fewer = bytes[..33 + 2 * usize::from(words)].to_vec();
+            fewer[32] = words;
+            fewer.extend([0; 2]);
+            assert!(parse::<B>(&fewer).is_err(), "{words} words");
+        }
+    }
+    each(&NtTransactRequest::notify_change(1, CompletionFilter::SIZE, false, 9));
+    let (parameters, data) = (vec![1; 5], vec![2; 5]);
+    each(&NtTransactRequest { parameters: parameters.clone(), data: data.clone(), ..Default::default() });
+    each(&NtTransactResponse { parameters, data, setup: vec![1], ..Default::default() });
+    each(&ReadRawRequest::default());
+    let long = ReadRawRequest { offset_high: Some(1), ..Default::default() };
+    let bytes = message(&Header::request(Command::READ_RAW), &long).unwrap();
+    assert!((0..bytes.len()).all(|length| parse::<ReadRawRequest>(&bytes[..length]).is_err()));
+}
+
+fn missing(field: &'static str, offset: usize, needed: usize, available: usize) -> WireError {
+    WireError::Truncated { field, offset, needed, available }
+}
+
+#[rstest]
+#[case::parameters_behind_the_end(52, 5, missing("parameters", 76, 5, 4))]
+#[case::parameters_of_4_gb(52, u32::MAX, missing("parameters", 76, 0xFFFF_FFFF, 4))]
+#[case::parameters_in_the_words(56, 72, WireError::Overlap { field: "parameters", value: 72, minimum: 73 })]
+#[case::parameters_beyond_all(56, u32::MAX, missing("parameters", 0xFFFF_FFFF, 4, 0))]
+#[case::data_that_are_none(60, 1, missing("data", 80, 1, 0))]
+#[case::setup_behind_the_words(68, 1, missing("setup", 71, 2, 0))]
+fn a_transaction_that_lies_has_its_error(#[case] at: usize, #[case] value: u32, #[case] expected: WireError) {
+    let request = NtTransactRequest { parameters: vec![1; 4], ..Default::default() };
+    let mut bytes = there_and_back(&request);
+    match at {
+        68 => bytes[at] = 1,
+        _ => bytes[at..at + 4].copy_from_slice(&value.to_le_bytes()),
+    }
+    assert_eq!(parse::<NtTransactRequest>(&bytes).unwrap_err(), expected);
+}
+
+#[test]
 fn chains() {
     let header = Header::request(Command::SESSION_SETUP_ANDX);
     let setup = SessionSetupRequest::new(SetupCredentials::Extended { security_blob: vec![9; 6] });

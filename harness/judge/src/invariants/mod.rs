@@ -1,10 +1,11 @@
 //! Invariants: what must hold in every case, whatever its scenario.
 //!
-//! One file per invariant, one line in [`INVARIANTS`]. Id, title, citation and level stand beside the code that checks.
+//! One file per invariant, one line in a registry. Id, title, citation and level stand beside the code that checks.
 
 mod encrypt_data;
 mod final_setup_signed;
 mod interim_signature_zero;
+mod multi_protocol;
 mod preauth_context;
 mod response_signed;
 mod security_mode_enabled;
@@ -12,15 +13,21 @@ mod security_mode_required;
 mod signature_field_zero;
 mod signed_without_reason;
 mod signing_algorithm;
+mod smb1;
 mod validate_negotiate;
 mod well_formed;
 
 use crate::view::View;
 use model::{CheckLevel, Finding, FrameRef, Subject};
 
-/// Every invariant, in the order of a connection's life.
-pub const INVARIANTS: &[Invariant] = &[
+/// Every invariant: those of SMB2 and SMB3 in the order of a connection's life, then those of SMB1.
+pub fn invariants() -> impl Iterator<Item = &'static Invariant> {
+    SMB2.iter().chain(smb1::INVARIANTS)
+}
+
+const SMB2: &[Invariant] = &[
     well_formed::RULE,
+    multi_protocol::RULE,
     security_mode_enabled::RULE,
     security_mode_required::RULE,
     preauth_context::RULE,
@@ -132,10 +139,11 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_every_rule_cites() {
-        for (i, rule) in INVARIANTS.iter().enumerate() {
-            assert!(INVARIANTS[i + 1..].iter().all(|other| other.id != rule.id), "{}", rule.id);
+        let all: Vec<&Invariant> = invariants().collect();
+        for (i, rule) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|other| other.id != rule.id), "{}", rule.id);
             assert!(!rule.cites.is_empty(), "{}", rule.id);
-            assert!(rule.cites.iter().all(|cite| cite.starts_with("MS-SMB2 ")), "{}", rule.id);
+            assert!(rule.cites.iter().all(|cite| cite.starts_with("MS-")), "{}", rule.id);
         }
     }
 }

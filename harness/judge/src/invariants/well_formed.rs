@@ -8,7 +8,7 @@ use smb::wire::{Command, Flags};
 
 /// 2.2.1.2: ProtocolId, StructureSize, SMB2_FLAGS_SERVER_TO_REDIR on every response, the Command and MessageId of the
 /// request it answers (3.3.4.1.2). The only messages without a request are oplock and lease breaks and notifications, whose
-/// MessageId is all ones (3.3.4.6, 3.3.4.7, 3.3.4.25).
+/// MessageId is all ones (3.3.4.6, 3.3.4.7, 3.3.4.25). The request of one response may be an SMB_COM_NEGOTIATE (3.3.5.3).
 pub(super) const RULE: Invariant = Invariant {
     id: "wire/well-formed",
     title: "Every message of the server is an SMB2 message that answers an outstanding request, with the body of that answer",
@@ -22,12 +22,15 @@ pub(super) const RULE: Invariant = Invariant {
                     FrameRef { connection: index, leg: None, frame: garbage.frame, element: 0, bytes: None };
                 report.check(at, false, "an SMB2 message", || garbage.what.clone());
             }
-            for message in connection.messages.iter().filter(|message| message.way == Way::ToClient) {
+            let sent =
+                connection.messages.iter().enumerate().filter(|(_, message)| message.way == Way::ToClient);
+            for (number, message) in sent {
                 let request = message.request.and_then(|request| connection.messages.get(request));
                 let unsolicited = message.header.message_id == u64::MAX
                     && [Command::OPLOCK_BREAK, Command::SERVER_TO_CLIENT_NOTIFICATION]
                         .contains(&message.command());
-                let answers = request.is_some_and(|request| request.command() == message.command());
+                let answers = request.is_some_and(|request| request.command() == message.command())
+                    || connection.answers_multi_protocol(number);
                 let response = message.header.flags.contains(Flags::SERVER_TO_REDIR);
                 report.check(
                     place(index, message),

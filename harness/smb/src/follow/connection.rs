@@ -1,6 +1,6 @@
 //! One connection, followed.
 
-use super::{Message, Session, Signature, Way};
+use super::{Message, MultiProtocol, Session, Signature, Way};
 use crate::ntlm;
 use crate::preauth::PreauthHash;
 use crate::signing::{BadSignature, SigningKey};
@@ -19,17 +19,18 @@ const MOST_GARBAGE: usize = 100;
 /// What NEGOTIATE settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
-    /// The index of the request.
-    pub request: usize,
+    /// The index of the request; `None` where the server decided on the SMB_COM_NEGOTIATE ([MS-SMB2] 3.3.5.3.2), which is
+    /// in [`Connection::multi_protocol`].
+    pub request: Option<usize>,
     /// The index of the response.
     pub response: usize,
     /// The dialect the server selected.
     pub revision: DialectRevision,
     /// The same as a word, where there is one.
     pub dialect: Option<Dialect>,
-    /// The dialects the client offered.
+    /// The dialects the client offered; of an SMB_COM_NEGOTIATE those that one of its strings means.
     pub offered_dialects: Vec<DialectRevision>,
-    /// The SecurityMode the client sent.
+    /// The SecurityMode the client sent; an SMB_COM_NEGOTIATE has none.
     pub client_mode: SecurityMode,
     /// The SecurityMode the server answered.
     pub server_mode: SecurityMode,
@@ -37,8 +38,8 @@ pub struct Negotiated {
     pub offered_algorithms: Option<Vec<u16>>,
     /// The ids in each SMB2_SIGNING_CAPABILITIES context of the answer; an unreadable context is an empty list.
     pub selected_algorithms: Vec<Vec<u16>>,
-    /// The whole request.
-    pub request_body: NegotiateRequest,
+    /// The whole request, where there is an SMB2 one.
+    pub request_body: Option<NegotiateRequest>,
     /// The whole response.
     pub response_body: NegotiateResponse,
 }
@@ -84,6 +85,8 @@ pub struct Connection {
     setups: BTreeMap<u64, Pending>,
     /// Every message in the order in which it was completed.
     pub messages: Vec<Message>,
+    /// The SMB_COM_NEGOTIATE that the connection began with, where it did. It is none of the messages.
+    pub multi_protocol: Option<MultiProtocol>,
     /// What NEGOTIATE settled, once it did.
     pub negotiated: Option<Negotiated>,
     /// The sessions that were established.
@@ -106,6 +109,7 @@ impl Connection {
             preauth: PreauthHash::default(),
             setups: BTreeMap::new(),
             messages: Vec::new(),
+            multi_protocol: None,
             negotiated: None,
             sessions: BTreeMap::new(),
             garbage: Vec::new(),
@@ -147,6 +151,13 @@ impl Connection {
         }
     }
 
+    /// Whether a message is the SMB2 NEGOTIATE response to the SMB_COM_NEGOTIATE ([MS-SMB2] 3.3.5.3): its
+    /// [`Message::request`] is `None`, and it answers something all the same.
+    #[must_use]
+    pub fn answers_multi_protocol(&self, index: usize) -> bool {
+        self.multi_protocol.as_ref().is_some_and(|asked| asked.response == Some(index))
+    }
+
     fn stream(&mut self, way: Way) -> &mut Stream {
         match way {
             Way::ToServer => &mut self.to_server,
@@ -159,6 +170,12 @@ impl Connection {
         if wire::Protocol::of(bytes) == wire::Protocol::Transform {
             self.encrypted = true;
             return;
+        }
+        if way == Way::ToServer && self.is_untouched() {
+            self.multi_protocol = MultiProtocol::of(frame, offset, bytes);
+            if self.multi_protocol.is_some() {
+                return;
+            }
         }
         let elements = match wire::elements(bytes) {
             Ok(elements) => elements,
@@ -174,7 +191,7 @@ impl Connection {
             let request = (way == Way::ToClient)
                 .then(|| self.outstanding.get(&header.message_id).copied())
                 .flatten()
-                .filter(|_| header.message_id != u64::MAX);
+                .filter(|_| header.message_id != u64::MAX && !self.awaits_multi_protocol(&header));
             let session_id = self.session_of(way, &header, request, related);
             related = session_id;
             let mut message = Message {
@@ -210,6 +227,22 @@ impl Connection {
         }
     }
 
+    /// Whether nothing was seen yet: only then does an SMB_COM_NEGOTIATE start a multi-protocol negotiation.
+    fn is_untouched(&self) -> bool {
+        self.messages.is_empty()
+            && self.garbage.is_empty()
+            && self.multi_protocol.is_none()
+            && !self.encrypted
+    }
+
+    /// Whether a response to the SMB_COM_NEGOTIATE is due that such a header can have. It has taken MessageId 0 ([MS-SMB2]
+    /// 3.2.4.2.2.1), so it comes before any SMB2 request that takes it again.
+    fn awaits_multi_protocol(&self, header: &Header) -> bool {
+        header.command == Command::NEGOTIATE
+            && header.message_id == 0
+            && self.multi_protocol.as_ref().is_some_and(|asked| asked.response.is_none())
+    }
+
     fn request(&mut self, message: &mut Message, index: usize) {
         let header = &message.header;
         // CANCEL carries the MessageId of the request it cancels and has no response of its own.
@@ -241,6 +274,9 @@ impl Connection {
             }
         }
         match message.header.command {
+            Command::NEGOTIATE if self.awaits_multi_protocol(&message.header) => {
+                self.multi_protocol_response(message, index);
+            }
             Command::NEGOTIATE => self.negotiate_response(message, index),
             Command::SESSION_SETUP => self.setup_response(message, index),
             _ => {}
@@ -262,7 +298,7 @@ impl Connection {
         }
         self.preauth.update(&message.bytes);
         self.negotiated = Some(Negotiated {
-            request,
+            request: Some(request),
             response: index,
             revision: response_body.dialect_revision,
             dialect: response_body.dialect_revision.to_dialect(),
@@ -271,7 +307,37 @@ impl Connection {
             server_mode: response_body.security_mode,
             offered_algorithms: signing_contexts(&request_body.negotiate_contexts).into_iter().next(),
             selected_algorithms: signing_contexts(&response_body.negotiate_contexts),
-            request_body,
+            request_body: Some(request_body),
+            response_body,
+        });
+    }
+
+    /// The answer to the SMB_COM_NEGOTIATE. Neither is in the preauthentication hash: that begins with the SMB2 NEGOTIATE
+    /// request which selects 3.1.1 ([MS-SMB2] 3.2.5.2, 3.3.5.4).
+    fn multi_protocol_response(&mut self, message: &Message, index: usize) {
+        // Nothing but an SMB2 request is processed asynchronously (3.3.4.2).
+        if message.is_interim() {
+            return;
+        }
+        let Some(asked) = &mut self.multi_protocol else { return };
+        asked.response = Some(index);
+        let Ok(response_body) = NegotiateResponse::parse(&message.bytes) else { return };
+        let revision = response_body.dialect_revision;
+        // 0x02FF asks for an SMB2 NEGOTIATE, and leaves the choice to that (3.2.5.2).
+        if message.header.status != NtStatus::SUCCESS || revision == DialectRevision::WILDCARD {
+            return;
+        }
+        self.negotiated = Some(Negotiated {
+            request: None,
+            response: index,
+            revision,
+            dialect: revision.to_dialect(),
+            offered_dialects: asked.revisions(),
+            client_mode: SecurityMode(0),
+            server_mode: response_body.security_mode,
+            offered_algorithms: None,
+            selected_algorithms: signing_contexts(&response_body.negotiate_contexts),
+            request_body: None,
             response_body,
         });
     }

@@ -127,7 +127,12 @@ impl<'a> Block<'a> {
 
     /// The buffer that an offset and a length announce: behind ByteCount, anywhere in the message, for senders may move
     /// data behind the rest of the chain. Of an empty buffer the offset is ignored.
-    pub(super) fn buffer(&self, offset: u16, len: usize, field: &'static str) -> Result<&'a [u8], WireError> {
+    pub(super) fn buffer(
+        &self,
+        offset: impl TryInto<usize>,
+        len: impl TryInto<usize>,
+        field: &'static str,
+    ) -> Result<&'a [u8], WireError> {
         let start = self.bytes_offset();
         let behind = self.message.get(start..).unwrap_or_default();
         Ok(Reader::part(behind, start).buffer(offset, len, field)?)

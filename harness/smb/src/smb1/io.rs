@@ -1,5 +1,5 @@
-//! SMB_COM_READ_ANDX ([MS-CIFS] 2.2.4.42, [MS-SMB] 2.2.4.2) and SMB_COM_WRITE_ANDX ([MS-CIFS] 2.2.4.43, [MS-SMB]
-//! 2.2.4.3).
+//! SMB_COM_READ_ANDX ([MS-CIFS] 2.2.4.42, [MS-SMB] 2.2.4.2), SMB_COM_WRITE_ANDX ([MS-CIFS] 2.2.4.43, [MS-SMB] 2.2.4.3)
+//! and SMB_COM_READ_RAW ([MS-CIFS] 2.2.4.22).
 
 use super::block::{AndX, Block, Parts};
 use super::body::{Body, words_body};
@@ -204,6 +204,57 @@ words_body! {
         count_high: u16,
         /// Reserved, 0.
         reserved: u16,
+    }
+}
+
+/// SMB_COM_READ_RAW request ([MS-CIFS] 2.2.4.22.1), of eight or ten words. What answers it is no SMB message (2.2.4.22.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadRawRequest {
+    /// What to read from.
+    pub fid: u16,
+    /// Where from, the low half.
+    pub offset: u32,
+    /// How many bytes at most.
+    pub max_count: u16,
+    /// How many bytes at least; for pipes.
+    pub min_count: u16,
+    /// A timeout in milliseconds, for pipes.
+    pub timeout: u32,
+    /// Reserved, 0.
+    pub reserved: u16,
+    /// Where from, the high half; absent with eight words.
+    pub offset_high: Option<u32>,
+}
+
+impl Body for ReadRawRequest {
+    const COMMAND: Command = Command::READ_RAW;
+
+    fn parse(block: &Block<'_>) -> Result<Self, WireError> {
+        let mut words = block.parameters(&[8, 10])?;
+        Ok(Self {
+            fid: words.field("fid")?,
+            offset: words.field("offset")?,
+            max_count: words.field("max_count")?,
+            min_count: words.field("min_count")?,
+            timeout: words.field("timeout")?,
+            reserved: words.field("reserved")?,
+            offset_high: if block.word_count == 10 { Some(words.field("offset_high")?) } else { None },
+        })
+    }
+
+    fn parts(&self, _: usize) -> Result<Parts, WireError> {
+        let mut parts = Parts::default();
+        let words = &mut parts.words;
+        self.fid.put(words);
+        self.offset.put(words);
+        self.max_count.put(words);
+        self.min_count.put(words);
+        self.timeout.put(words);
+        self.reserved.put(words);
+        if let Some(high) = self.offset_high {
+            high.put(words);
+        }
+        Ok(parts)
     }
 }
 

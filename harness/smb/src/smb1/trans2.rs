@@ -255,7 +255,7 @@ fn buffer(
     field: &'static str,
 ) -> Result<(Vec<u8>, u16), WireError> {
     let count: u16 = words.field(field)?;
-    let offset = words.field(field)?;
+    let offset: u16 = words.field(field)?;
     let displacement = if displaced { words.field(field)? } else { 0 };
     Ok((block.buffer(offset, usize::from(count), field)?.to_vec(), displacement))
 }
@@ -290,15 +290,16 @@ fn put_setup(setup: &[u16], reserved: u8, words: &mut Vec<u8>) -> Result<(), Wir
     Ok(())
 }
 
-/// Where parameters and data go.
-struct Layout {
-    bytes: Vec<u8>,
-    parameters: usize,
-    data: usize,
+/// Where parameters and data go, each at a multiple of 4; also where they are empty, as Windows does ([MS-CIFS] <113>).
+pub(super) struct Layout {
+    pub(super) bytes: Vec<u8>,
+    pub(super) parameters: usize,
+    pub(super) data: usize,
 }
 
 impl Layout {
-    fn new(start: usize, mut bytes: Vec<u8>, parameters: &[u8], data: &[u8]) -> Self {
+    /// The layout of data that start at `start` and begin with `bytes`.
+    pub(super) fn new(start: usize, mut bytes: Vec<u8>, parameters: &[u8], data: &[u8]) -> Self {
         let mut append = |buffer: &[u8]| {
             let at = (start + bytes.len()).next_multiple_of(4);
             bytes.resize(at - start, 0);

@@ -33,9 +33,8 @@ impl Active {
             }
         }
         let verified = matches!(signature, Signature::Valid | Signature::NoKey);
-        if verified || matches!(signature, Signature::Invalid { .. }) {
-            self.sequence.request(&message.header);
-        }
+        // Also of a message whose flag or signature is missing: a client that broke it on purpose may count it.
+        self.sequence.request(&message.header);
         if verified {
             self.accepted = self.sequence.next();
         } else if message.header.command != Command::NT_CANCEL {

@@ -69,6 +69,9 @@ pub struct Connection {
     outstanding: BTreeMap<(u32, u16), usize>,
     read_raw: Option<usize>,
     active: Option<Active>,
+    /// What each session that was established would sign with, by UID, where its session key is known. A UID is here again
+    /// where another session got it: with the same session key, but with a challenge response of its own.
+    macs: Vec<(u16, MacKey)>,
     /// Every message in the order in which it was completed.
     pub messages: Vec<Message>,
     /// What NEGOTIATE settled, once it did.
@@ -97,6 +100,7 @@ impl Connection {
             outstanding: BTreeMap::new(),
             read_raw: None,
             active: None,
+            macs: Vec::new(),
             messages: Vec::new(),
             negotiated: None,
             sessions: BTreeMap::new(),
@@ -138,6 +142,20 @@ impl Connection {
             Way::ToServer => self.to_server.unfinished(),
             Way::ToClient => self.to_client.unfinished(),
         }
+    }
+
+    /// The UID of a session with whose key a message verifies with its sequence number, where that is not the session whose
+    /// key signs the connection: the first one signs for all ([MS-CIFS] 3.2.1.2). `None` where there is no such session,
+    /// also where the message verifies as it should, or has no sequence number.
+    #[must_use]
+    pub fn signed_with(&self, index: usize) -> Option<u16> {
+        let message = self.messages.get(index)?;
+        let number = message.sequence?;
+        if message.signature.is_valid() {
+            return None;
+        }
+        // What does not verify with the key that signs can verify only with another's.
+        self.macs.iter().find(|(_, key)| verifies(key, &message.bytes, number)).map(|(uid, _)| *uid)
     }
 
     const fn stream(&mut self, way: Way) -> &mut Stream {
@@ -266,6 +284,7 @@ impl Connection {
         let logon = Logon::of(&request.bytes);
         let somebody = !action.contains(Action::GUEST) && !logon.anonymous;
         let key = self.keys.get(&uid).map(|key| MacKey::new(key, logon.challenge_response(action)));
+        self.macs.extend(key.clone().map(|key| (uid, key)));
         let signed = |key: &MacKey| verifies(key, &message.bytes, Sequence::SETUP_RESPONSE);
         let signed = self.active.is_none() && key.as_ref().is_some_and(signed);
         let signs = self.active.is_none() && somebody && (self.agreed(request.header.flags2) || signed);

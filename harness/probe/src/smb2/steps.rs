@@ -1,6 +1,8 @@
-//! What each action of a scenario sends.
+//! What each action of a scenario sends in SMB2 and SMB3.
 
-use crate::session::{Answer, Client, Sign};
+use super::Client;
+use super::exchange::{Answer, Sign};
+use crate::context::PATTERN;
 use crate::{Recording, Stop};
 use evidence::Recorder;
 use model::scenario::ShareRole;
@@ -13,8 +15,6 @@ use smb::wire::{
     utf16,
 };
 
-/// What is written to the file and must come back.
-const PATTERN: &[u8] = b"countersign: what is read is what was written\r\n";
 /// FileStandardInformation ([MS-FSCC] 2.4.47).
 const FILE_STANDARD_INFORMATION: u8 = 5;
 /// SMB2_0_IOCTL_IS_FSCTL ([MS-SMB2] 2.2.31).
@@ -27,6 +27,9 @@ const NO_FILE: FileId = FileId { persistent: u64::MAX, volatile: u64::MAX };
 impl Client<'_> {
     /// Carries out one step. A later step that needs what this one did not get stops the case.
     pub(crate) async fn step(&mut self, step: &Step, recording: &mut Recording) -> Result<(), Stop> {
+        if step.deviate.is_some() {
+            return Err(Stop::GivesUp("a client of SMB2 has no deviations"));
+        }
         let recorder = match step.action {
             Action::SessionSetup => return self.log_on(recording).await,
             _ => &mut recording.recorder,
@@ -91,6 +94,13 @@ impl Client<'_> {
                 self.tree = 0;
                 self.exchange(&LogoffRequest::default(), Sign::AsSession, recorder).await?;
             }
+            Action::MultiProtocolNegotiate
+            | Action::SecondSession
+            | Action::QueryFs
+            | Action::DfsReferral
+            | Action::OpenReadClose
+            | Action::Cancel
+            | Action::ReadRaw => return Err(Stop::GivesUp("a client of SMB2 has no such step here")),
         }
         Ok(())
     }
@@ -100,7 +110,7 @@ impl Client<'_> {
     }
 
     async fn tree_connect(&mut self, share: ShareRole, recorder: &mut Recorder) -> Result<(), Stop> {
-        let path = format!("\\\\{}\\{}", self.endpoint.address.ip(), self.endpoint.shares.name(share));
+        let path = format!("\\\\{}", self.context.share(share));
         let body = TreeConnectRequest { path: utf16(&path), ..Default::default() };
         let sign = if self.dialect == Some(Dialect::Smb311) { Sign::Always } else { Sign::AsSession };
         let answer = self.exchange(&body, sign, recorder).await?;
@@ -112,7 +122,7 @@ impl Client<'_> {
     }
 
     async fn validate_negotiate(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
-        let sent = self.negotiate_sent().ok_or(Stop::GivesUp("nothing was negotiated for this step"))?;
+        let sent = self.request.as_ref().ok_or(Stop::GivesUp("nothing was negotiated for this step"))?;
         let input = ValidateNegotiateInfoRequest {
             capabilities: sent.capabilities,
             guid: sent.client_guid,
@@ -137,7 +147,7 @@ impl Client<'_> {
         disposition: CreateDisposition,
         recorder: &mut Recorder,
     ) -> Result<Answer, Stop> {
-        let name = utf16(&self.file_name);
+        let name = utf16(&self.context.file_name);
         let body = CreateRequest {
             desired_access: AccessMask::FILE_READ_DATA
                 .with(AccessMask::FILE_WRITE_DATA)
@@ -176,7 +186,7 @@ impl Client<'_> {
             flags: QueryDirectoryFlags::RESTART_SCANS,
             file_id: root,
             output_buffer_length: 16 << 10,
-            file_name: utf16(&self.file_name),
+            file_name: utf16(&self.context.file_name),
             ..Default::default()
         };
         self.exchange(&query, Sign::AsSession, recorder).await?;

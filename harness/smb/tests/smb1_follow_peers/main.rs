@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+mod chains;
+mod sessions;
+
 use countersign_smb::nbss;
 use countersign_smb::ntlm::Password;
 use countersign_smb::smb1::follow::{Connection, RawReply, Signature, Way};
@@ -63,6 +66,12 @@ impl Peers {
     fn response(&mut self, mid: u16, body: &impl Body, command: Command, number: Option<u32>) -> usize {
         let header = Header { flags: Flags::REPLY, ..self.header(command, mid) };
         self.send(Way::ToClient, &header, body, number)
+    }
+
+    /// A response that carries nothing but a status.
+    fn refusal(&mut self, mid: u16, command: Command, status: NtStatus, number: Option<u32>) -> usize {
+        let header = Header { flags: Flags::REPLY, status, ..self.header(command, mid) };
+        self.send(Way::ToClient, &header, &ErrorResponse::default(), number)
     }
 
     fn negotiate(&mut self, security_mode: SecurityMode) {
@@ -277,12 +286,12 @@ fn all_responses_to_an_echo_have_one_number_and_responses_come_in_any_order() {
 #[test]
 fn nt_cancel_takes_one_number_and_has_no_response() {
     let mut peers = Peers::signing();
-    let raw = Raw { words: vec![0; 38], bytes: vec![] };
-    let notify = peers.request(2, &raw, Command::NT_TRANSACT, Some(2));
+    let waits = NtTransactRequest::notify_change(1, CompletionFilter::FILE_NAME, false, 512);
+    let notify = peers.request(2, &waits, Command::NT_TRANSACT, Some(2));
     let cancel = peers.request(2, &NtCancelRequest {}, Command::NT_CANCEL, Some(4));
     assert_eq!([peers.said(notify), peers.said(cancel)], [valid(2), valid(4)]);
     assert_eq!(peers.echo(3, 5), [valid(5), valid(6)]);
-    let cancelled = peers.response(2, &ErrorResponse::default(), Command::NT_TRANSACT, Some(3));
+    let cancelled = peers.refusal(2, Command::NT_TRANSACT, NtStatus::CANCELLED, Some(3));
     assert_eq!(peers.said(cancelled), valid(3));
     assert_eq!(peers.connection.messages[cancelled].request, Some(notify));
     assert!(peers.connection.messages[cancel].responses.is_empty());
@@ -317,7 +326,7 @@ fn after_a_bad_signature_the_client_may_count_it_or_not(#[case] goes_on_at: u32)
     let refused = peers.request(2, &CloseRequest::default(), Command::CLOSE, Some(2));
     assert_eq!((peers.said(refused).0, other(peers.said(refused).1)), (Some(2), None));
     peers.key = good;
-    let denied = peers.response(2, &ErrorResponse::default(), Command::CLOSE, Some(3));
+    let denied = peers.refusal(2, Command::CLOSE, NtStatus::ACCESS_DENIED, Some(3));
     assert_eq!(peers.said(denied), valid(3));
     for number in [goes_on_at, goes_on_at + 2] {
         assert_eq!(peers.echo(3, number), [valid(number), valid(number + 1)]);
@@ -363,7 +372,7 @@ fn an_oplock_break_needs_no_signature_and_an_answer_to_nothing_has_no_number() {
 #[test]
 fn what_answers_read_raw_is_no_message() {
     let mut peers = Peers::signing();
-    let request = peers.request(2, &Raw { words: vec![0; 20], bytes: vec![] }, Command::READ_RAW, Some(2));
+    let request = peers.request(2, &ReadRawRequest::default(), Command::READ_RAW, Some(2));
     peers.bytes(Way::ToClient, &[]);
     let frame = peers.frame;
     assert_eq!(peers.connection.raw_replies, [RawReply { request, frame, length: 0 }]);

@@ -1,0 +1,286 @@
+//! The walk along a connection of SMB2 or SMB3.
+
+use super::{invalid_signature, why_refused};
+use crate::contexts;
+use crate::line::{Line, never};
+use crate::validate;
+use model::outcome::{As, By, Counted, Kind, Why};
+use model::predict::refuses_identity;
+use model::{Algorithm, Dialect, NtStatus, Outcome};
+use smb::follow::{Connection, Message, Negotiated, Session, Way};
+use smb::wire::{Command, DialectRevision, Flags, SecurityMode, SessionFlags};
+
+/// How far the session got before somebody ended it.
+pub(super) struct Walk<'v>(pub(super) Line<'v, Connection>);
+
+/// What the session settled.
+struct Settled {
+    dialect: Dialect,
+    identity: As,
+    /// Whether this client verifies every response: it requires signing or the server does, and there is a key
+    /// (3.2.5.1.3, 3.2.5.3.1).
+    verifies: bool,
+    encrypted: bool,
+}
+
+impl<'v> Walk<'v> {
+    pub(super) fn run(&self) -> Result<Outcome, String> {
+        let negotiated = match self.negotiate()? {
+            Ok(negotiated) => negotiated,
+            Err(refused) => return Ok(refused),
+        };
+        let dialect = negotiated.dialect.ok_or("the dialect that was negotiated has no name")?;
+        let about =
+            |outcome: Outcome, identity: Option<As>| Outcome { dialect: Some(dialect), identity, ..outcome };
+        let session = match self.session(negotiated)? {
+            Ok(session) => session,
+            Err(refused) => return Ok(about(refused, None)),
+        };
+        self.0.view.verifiable(self.0.index, session)?;
+        let settled = match self.settle(dialect, negotiated, session) {
+            Ok(settled) => settled,
+            Err(refused) => return Ok(about(refused, Some(self.0.view.identity(session)))),
+        };
+        if let Some(refused) = self.gives_up(&settled, negotiated, session) {
+            return Ok(about(refused, Some(settled.identity)));
+        }
+        if let Some(refused) = self.mount(session)? {
+            return Ok(about(refused, Some(settled.identity)));
+        }
+        self.traffic(&settled, session)
+    }
+
+    /// NEGOTIATE: what was settled, or the refusal (3.2.5.2).
+    fn negotiate(&self) -> Result<Result<&'v Negotiated, Outcome>, String> {
+        // A multi-protocol NEGOTIATE that led straight to a dialect: there is no other.
+        if let Some(negotiated) = &self.0.connection.negotiated
+            && negotiated.request.is_none()
+        {
+            if !negotiated.offered_dialects.contains(&negotiated.revision) {
+                return Ok(Err(Outcome::refused(By::Client, Why::NoCommonDialect, None)));
+            }
+            return Ok(Ok(negotiated));
+        }
+        if let Some(response) = self.0.connection.multi_protocol.as_ref().and_then(|asked| asked.response)
+            && let Some(status) = self.0.connection.messages.get(response).map(|m| m.header.status)
+            && status != NtStatus::SUCCESS
+        {
+            return Ok(Err(Outcome::refused(By::Server, Why::NegotiateFailed, Some(status))));
+        }
+        let Some(request) = self.0.first("NEGOTIATE", |m| m.command() == Command::NEGOTIATE)? else {
+            return Ok(Err(self.0.lost()));
+        };
+        let Some(response) = self.0.answer_to(request)? else {
+            return Ok(Err(self.0.lost()));
+        };
+        let refused = |by, why, status| Ok(Err(Outcome::refused(by, why, status)));
+        let status = response.header.status;
+        if !response.header.flags.contains(Flags::SERVER_TO_REDIR) {
+            return refused(By::Client, Why::NotSmb, None);
+        }
+        if status == NtStatus::NOT_SUPPORTED {
+            return refused(By::Server, Why::NoCommonDialect, Some(status));
+        }
+        if status != NtStatus::SUCCESS {
+            return refused(By::Server, Why::NegotiateFailed, Some(status));
+        }
+        let Some(negotiated) = &self.0.connection.negotiated else {
+            return refused(By::Client, Why::NotSmb, None);
+        };
+        if !negotiated.offered_dialects.contains(&negotiated.revision)
+            || negotiated.revision == DialectRevision::WILDCARD
+        {
+            return refused(By::Client, Why::NoCommonDialect, None);
+        }
+        if negotiated.dialect == Some(Dialect::Smb311) {
+            if !contexts::are_acceptable(negotiated) {
+                return refused(By::Client, Why::NegotiateFailed, None);
+            }
+            match negotiated.selected_algorithms.as_slice() {
+                [] => {}
+                [ids] if ids.len() == 1 => {
+                    let offered = negotiated.offered_algorithms.as_deref().unwrap_or_default();
+                    if !offered.contains(&ids[0]) {
+                        return refused(By::Client, Why::AlgorithmNotOffered, None);
+                    }
+                    // Offered to see whether the server passes over it: nobody can sign with it.
+                    if Algorithm::from_smb2_id(ids[0]).is_none() {
+                        return refused(By::Client, Why::NegotiateFailed, None);
+                    }
+                }
+                _ => return refused(By::Client, Why::NegotiateFailed, None),
+            }
+        }
+        Ok(Ok(negotiated))
+    }
+
+    /// SESSION_SETUP: the session, or the refusal.
+    fn session(&self, _: &Negotiated) -> Result<Result<&'v Session, Outcome>, String> {
+        let Some(mut request) = self.0.first("SESSION_SETUP", |m| m.command() == Command::SESSION_SETUP)?
+        else {
+            return Ok(Err(self.0.lost()));
+        };
+        loop {
+            let Some(response) = self.0.answer_to(request)? else {
+                return Ok(Err(self.0.lost()));
+            };
+            let status = response.header.status;
+            if status == NtStatus::SUCCESS {
+                return match self.0.connection.sessions.get(&response.header.session_id) {
+                    Some(session) => Ok(Ok(session)),
+                    None => Ok(Err(Outcome::refused(By::Client, Why::NotSmb, None))),
+                };
+            }
+            if status != NtStatus::MORE_PROCESSING_REQUIRED {
+                let why = why_refused(status);
+                return Ok(Err(Outcome::refused(By::Server, why, Some(status))));
+            }
+            let after = self.0.position(request);
+            let next = self
+                .0
+                .requests()
+                .find(|r| r.command() == Command::SESSION_SETUP && self.0.position(r) > after);
+            request = match next {
+                Some(next) => next,
+                None if self.0.server_ended() => return Ok(Err(self.0.lost())),
+                None => {
+                    let frame = response.frame;
+                    return Err(format!(
+                        "the logon was not carried on after STATUS_MORE_PROCESSING_REQUIRED (frame {frame})"
+                    ));
+                }
+            };
+        }
+    }
+
+    /// What the session settles, or the refusal by a client that does not take such a session (3.2.5.3.1).
+    fn settle(
+        &self,
+        dialect: Dialect,
+        negotiated: &Negotiated,
+        session: &Session,
+    ) -> Result<Settled, Outcome> {
+        let client = &self.0.view.case().client;
+        let identity = self.0.view.identity(session);
+        if let Some(refused) = refuses_identity(client, identity) {
+            return Err(refused);
+        }
+        let encrypted = dialect.is_smb3() && session.flags.contains(SessionFlags::ENCRYPT_DATA);
+        let required =
+            client.requires_signing() || negotiated.server_mode.contains(SecurityMode::SIGNING_REQUIRED);
+        let verifies = required && identity == As::User && !encrypted;
+        let last = &self.0.connection.messages[session.established];
+        let flag_needed = dialect == Dialect::Smb311 && identity == As::User;
+        if (flag_needed && !last.signature.is_flagged()) || (verifies && !last.signature.is_valid()) {
+            return Err(invalid_signature());
+        }
+        Ok(Settled { dialect, identity, verifies, encrypted })
+    }
+
+    /// The first response after the session was established at which this client gives up.
+    fn gives_up(&self, settled: &Settled, negotiated: &Negotiated, session: &Session) -> Option<Outcome> {
+        for response in self.0.connection.messages.iter().skip(session.established + 1) {
+            if response.way != Way::ToClient || response.is_interim() {
+                continue;
+            }
+            let Some(request) = response.request.and_then(|r| self.0.connection.messages.get(r)) else {
+                continue;
+            };
+            let validates = validate::is_asked(request) && !settled.encrypted;
+            if (settled.verifies || validates) && !response.signature.is_valid() {
+                return Some(invalid_signature());
+            }
+            if validates && !validate::told(negotiated, response).is_taken() {
+                return Some(Outcome::refused(By::Client, Why::NegotiateAltered, None));
+            }
+        }
+        None
+    }
+
+    /// TREE_CONNECT: `None` where the share was mounted or the scenario mounts none.
+    fn mount(&self, session: &Session) -> Result<Option<Outcome>, String> {
+        let Some(request) =
+            self.0.requests_after(session.established).find(|r| r.command() == Command::TREE_CONNECT)
+        else {
+            let planned = self.0.view.case().steps.iter().any(|s| s.action == model::Action::TreeConnect);
+            return match planned {
+                true if self.0.server_ended() => Ok(Some(self.0.lost())),
+                true => Err(never("TREE_CONNECT")),
+                false => Ok(None),
+            };
+        };
+        let Some(response) = self.0.answer_to(request)? else {
+            return Ok(Some(self.0.lost()));
+        };
+        Ok(match response.header.status {
+            NtStatus::SUCCESS => None,
+            status @ NtStatus::ACCESS_DENIED => {
+                Some(Outcome::refused(By::Server, Why::AccessDenied, Some(status)))
+            }
+            status => Some(Outcome::refused(By::Server, Why::TreeConnectFailed, Some(status))),
+        })
+    }
+
+    /// Ordinary traffic after the mount: what POLICY 1 classifies by.
+    fn traffic(&self, settled: &Settled, session: &Session) -> Result<Outcome, String> {
+        let refused = |why, status| Outcome {
+            dialect: Some(settled.dialect),
+            identity: Some(settled.identity),
+            ..Outcome::refused(By::Server, why, status)
+        };
+        let mut counted = Counted::default();
+        let mut denied = 0;
+        let mut answered = 0;
+        for request in self.0.requests_after(session.established).filter(|request| is_ordinary(request)) {
+            counted.requests.1 += 1;
+            counted.requests.0 += u64::from(request.signature.is_valid());
+            if request.command() == Command::CANCEL {
+                continue;
+            }
+            let Some(response) = self.0.answer_to(request)? else {
+                return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });
+            };
+            answered += 1;
+            denied += u64::from(response.header.status == NtStatus::ACCESS_DENIED);
+            counted.responses.1 += 1;
+            counted.responses.0 += u64::from(response.signature.is_valid());
+        }
+        if self.0.server_ended() && !self.0.all_steps_sent() {
+            return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });
+        }
+        // A session that says so is encrypted to its client, whatever the server does then: signing is off in it.
+        if self.0.connection.encrypted || settled.encrypted {
+            return Ok(Outcome {
+                signed: Some(counted),
+                ..Outcome::connected(Kind::Encrypted, settled.dialect, None, settled.identity)
+            });
+        }
+        if answered == 0 {
+            return Err(never("anything after the mount"));
+        }
+        if denied == answered {
+            return Ok(Outcome {
+                signed: Some(counted),
+                ..refused(Why::AccessDenied, Some(NtStatus::ACCESS_DENIED))
+            });
+        }
+        let all = counted.requests.1 + counted.responses.1;
+        let kind = match counted.requests.0 + counted.responses.0 {
+            0 => Kind::NotSigned,
+            signed if signed == all => Kind::Signed,
+            _ => Kind::Mixed,
+        };
+        // Without a secret there is nothing an algorithm would sign with.
+        let algorithm = if settled.identity == As::User { session.algorithm } else { None };
+        Ok(Outcome {
+            signed: Some(counted),
+            ..Outcome::connected(kind, settled.dialect, algorithm, settled.identity)
+        })
+    }
+}
+
+/// Whether a request counts for the classification: what is signed in every cell does not (POLICY 1).
+fn is_ordinary(request: &Message) -> bool {
+    !matches!(request.command(), Command::NEGOTIATE | Command::SESSION_SETUP | Command::TREE_CONNECT)
+        && !validate::is_asked(request)
+}

@@ -1,0 +1,213 @@
+//! A request of either generation of the protocol, as the steps of a scenario look at it.
+
+use crate::line::final_response;
+use crate::view::{View, place};
+use crate::{smb1, validate};
+use model::{Action, FrameRef, NtStatus};
+use smb::follow::{Connection, Message, Way};
+use smb::smb1 as old;
+use smb::smb1::Body as _;
+use smb::wire::{Body, Command, ReadResponse, WriteRequest};
+
+/// A request of a step.
+pub(super) struct Request<'v> {
+    pub(super) index: u32,
+    kind: Kind<'v>,
+}
+
+enum Kind<'v> {
+    Smb2(&'v Connection, &'v Message),
+    Smb1(&'v old::follow::Connection, &'v old::follow::Message),
+    /// A multi-protocol NEGOTIATE that was answered in SMB2: frame and, where it was answered, the answer.
+    Both(u64, Option<&'v Message>),
+}
+
+/// The final answer to a request.
+pub(super) struct Answer {
+    pub(super) at: FrameRef,
+    pub(super) status: NtStatus,
+}
+
+impl<'v> Request<'v> {
+    /// The requests that begin between two offsets of what a connection sent.
+    pub(super) fn between(view: &'v View<'v>, index: u32, (from, to): (u64, u64)) -> Vec<Self> {
+        let within = |offset: u64| (from..to).contains(&offset);
+        let mut all = Vec::new();
+        let new = view.connections().get(index as usize);
+        if let Some(asked) = new.and_then(|c| c.multi_protocol.as_ref()).filter(|m| within(m.offset)) {
+            let answer = new.zip(asked.response).and_then(|(c, response)| c.messages.get(response));
+            all.push(Self { index, kind: Kind::Both(asked.frame, answer) });
+        } else if let Some(connection) = view.smb1().get(index as usize) {
+            let sent = connection.messages.iter().filter(|m| m.way == Way::ToServer && within(m.offset));
+            all.extend(sent.map(|message| Self { index, kind: Kind::Smb1(connection, message) }));
+        }
+        if let Some(connection) = new {
+            let sent = connection.messages.iter().filter(|m| m.way == Way::ToServer && within(m.offset));
+            all.extend(sent.map(|message| Self { index, kind: Kind::Smb2(connection, message) }));
+        }
+        all
+    }
+
+    /// The name of its command.
+    pub(super) fn command(&self) -> String {
+        match self.kind {
+            Kind::Smb2(_, message) => message.command().to_string(),
+            Kind::Smb1(_, message) => message.command().to_string(),
+            Kind::Both(..) => old::Command::NEGOTIATE.to_string(),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn at(&self) -> FrameRef {
+        match self.kind {
+            Kind::Smb2(_, message) => place(self.index, message),
+            Kind::Smb1(_, message) => smb1::place(self.index, message),
+            Kind::Both(frame, _) => {
+                FrameRef { connection: self.index, leg: None, frame, element: 0, bytes: None }
+            }
+        }
+    }
+
+    /// Its final answer.
+    pub(super) fn answer(&self) -> Option<Answer> {
+        match self.kind {
+            Kind::Smb2(connection, message) => final_response(connection, message)
+                .map(|m| Answer { at: place(self.index, m), status: m.header.status }),
+            Kind::Smb1(connection, message) => final_response(connection, message)
+                .map(|m| Answer { at: smb1::place(self.index, m), status: m.header.status }),
+            Kind::Both(_, answer) => {
+                answer.map(|m| Answer { at: place(self.index, m), status: m.header.status })
+            }
+        }
+    }
+
+    /// Whether it is answered by data without a header, and was.
+    pub(super) fn is_answered_raw(&self) -> bool {
+        let Kind::Smb1(connection, message) = self.kind else { return false };
+        message.command() == old::Command::READ_RAW
+            && connection.raw_replies.iter().any(|reply| {
+                connection.messages.get(reply.request).is_some_and(|asked| std::ptr::eq(asked, message))
+            })
+    }
+
+    /// Whether a request that is not the last of its step may be answered with this status.
+    pub(super) fn leads_on(&self, status: NtStatus) -> bool {
+        match self.kind {
+            // What is waited for only comes by being cancelled.
+            Kind::Smb1(_, message) if message.command() == old::Command::NT_TRANSACT => {
+                status == NtStatus::CANCELLED
+            }
+            _ => status == NtStatus::SUCCESS || status == NtStatus::MORE_PROCESSING_REQUIRED,
+        }
+    }
+
+    /// Whether it is what an action sends last.
+    pub(super) fn is_of(&self, action: Action) -> bool {
+        match self.kind {
+            Kind::Smb2(_, message) => is_of_smb2(action, message),
+            Kind::Smb1(_, message) => is_of_smb1(action, message),
+            Kind::Both(..) => action == Action::MultiProtocolNegotiate,
+        }
+    }
+
+    /// The data of the last WRITE before it.
+    pub(super) fn written(&self) -> Option<Vec<u8>> {
+        match self.kind {
+            Kind::Smb2(connection, read) => before(&connection.messages, |m| {
+                m.way == Way::ToServer && m.command() == Command::WRITE && m.offset < read.offset
+            })
+            .and_then(|message| WriteRequest::parse(&message.bytes).ok())
+            .map(|body| body.data),
+            Kind::Smb1(connection, read) => before(&connection.messages, |m| {
+                m.way == Way::ToServer && m.command() == old::Command::WRITE_ANDX && m.offset < read.offset
+            })
+            .and_then(|message| old::parse::<old::WriteRequest>(&message.bytes).ok())
+            .map(|(_, body)| body.data),
+            Kind::Both(..) => None,
+        }
+    }
+
+    /// The data that its answer brought.
+    pub(super) fn read(&self) -> Vec<u8> {
+        match self.kind {
+            Kind::Smb2(connection, message) => final_response(connection, message)
+                .and_then(|response| ReadResponse::parse(&response.bytes).ok())
+                .map(|body| body.data)
+                .unwrap_or_default(),
+            Kind::Smb1(connection, message) => final_response(connection, message)
+                .and_then(|response| data_read(&response.bytes))
+                .unwrap_or_default(),
+            Kind::Both(..) => Vec::new(),
+        }
+    }
+}
+
+fn before<M>(messages: &[M], is: impl Fn(&M) -> bool) -> Option<&M> {
+    messages.iter().rfind(|message| is(message))
+}
+
+/// The data of the READ_ANDX in a message, which may be a chain.
+fn data_read(message: &[u8]) -> Option<Vec<u8>> {
+    let blocks = old::blocks(message).ok()?;
+    let block = blocks.iter().find(|block| block.command == old::Command::READ_ANDX)?;
+    old::ReadResponse::parse(block).ok().map(|body| body.data)
+}
+
+fn is_of_smb2(action: Action, request: &Message) -> bool {
+    let command = match action {
+        Action::SessionSetup => Command::SESSION_SETUP,
+        Action::TreeConnect => Command::TREE_CONNECT,
+        Action::ValidateNegotiate => return validate::is_asked(request),
+        Action::Create | Action::Reopen => Command::CREATE,
+        Action::Write => Command::WRITE,
+        Action::Flush => Command::FLUSH,
+        Action::Read => Command::READ,
+        Action::QueryInfo => Command::QUERY_INFO,
+        // The directory that was listed is closed again.
+        Action::QueryDirectory | Action::Delete => Command::CLOSE,
+        Action::Echo => Command::ECHO,
+        Action::TreeDisconnect => Command::TREE_DISCONNECT,
+        Action::Logoff => Command::LOGOFF,
+        Action::MultiProtocolNegotiate
+        | Action::SecondSession
+        | Action::QueryFs
+        | Action::DfsReferral
+        | Action::OpenReadClose
+        | Action::Cancel
+        | Action::ReadRaw => return false,
+    };
+    request.command() == command
+}
+
+fn is_of_smb1(action: Action, request: &old::follow::Message) -> bool {
+    let command = match action {
+        Action::MultiProtocolNegotiate => old::Command::NEGOTIATE,
+        Action::SessionSetup | Action::SecondSession => old::Command::SESSION_SETUP_ANDX,
+        Action::TreeConnect => old::Command::TREE_CONNECT_ANDX,
+        Action::Create | Action::Reopen => old::Command::NT_CREATE_ANDX,
+        Action::OpenReadClose => {
+            let commands = old::blocks(&request.bytes).unwrap_or_default();
+            let commands: Vec<old::Command> = commands.iter().map(|block| block.command).collect();
+            let chain = [old::Command::NT_CREATE_ANDX, old::Command::READ_ANDX, old::Command::CLOSE];
+            return commands == chain;
+        }
+        Action::Write => old::Command::WRITE_ANDX,
+        Action::Read => old::Command::READ_ANDX,
+        Action::ReadRaw => old::Command::READ_RAW,
+        Action::QueryFs => return subcommand(request) == Some(old::Trans2Subcommand::QUERY_FS_INFORMATION),
+        Action::DfsReferral => return subcommand(request) == Some(old::Trans2Subcommand::GET_DFS_REFERRAL),
+        // The directory that was watched is closed again.
+        Action::Cancel | Action::Delete => old::Command::CLOSE,
+        Action::Echo => old::Command::ECHO,
+        Action::TreeDisconnect => old::Command::TREE_DISCONNECT,
+        Action::Logoff => old::Command::LOGOFF_ANDX,
+        Action::ValidateNegotiate | Action::Flush | Action::QueryInfo | Action::QueryDirectory => {
+            return false;
+        }
+    };
+    request.command() == command
+}
+
+fn subcommand(request: &old::follow::Message) -> Option<old::Trans2Subcommand> {
+    old::parse::<old::Trans2Request>(&request.bytes).ok().and_then(|(_, body)| body.subcommand())
+}

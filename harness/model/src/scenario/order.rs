@@ -1,0 +1,105 @@
+//! The order of steps.
+
+use super::step::{Action, Step};
+use crate::words::Dialect;
+
+/// An order that no client could keep to would make a correct server look wrong. `steps` are those of one cell, with
+/// their numbers in the scenario.
+pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), String> {
+    let (mut negotiated, mut logged_on) = (false, false);
+    let (mut mounted, mut open, mut ended) = (false, false, false);
+    for (number, step) in steps {
+        let wrong = |mend: &str| Err(format!("step {} (`{}`): {mend}", number + 1, step.action.word()));
+        if !step.action.is_of(dialect) {
+            return wrong(&format!(
+                "clients of dialect `{dialect}` have no such step: say `when` it is taken"
+            ));
+        }
+        if ended {
+            return wrong("nothing comes after logoff");
+        }
+        match step.action {
+            Action::MultiProtocolNegotiate if negotiated => {
+                return wrong("a connection negotiates once, first of all");
+            }
+            Action::MultiProtocolNegotiate => {
+                negotiated = true;
+                continue;
+            }
+            Action::SessionSetup if logged_on => {
+                return wrong(
+                    "it is the first step, or the first after multi-protocol-negotiate, and no other is",
+                );
+            }
+            Action::SessionSetup => {
+                (negotiated, logged_on) = (true, true);
+                continue;
+            }
+            _ if !logged_on => return wrong("it comes after session-setup, which is the first step"),
+            _ => {}
+        }
+        // What is done wrong on purpose is refused, and changes nothing.
+        if step.deviate.is_some() {
+            continue;
+        }
+        match step.action {
+            Action::MultiProtocolNegotiate | Action::SessionSetup | Action::Echo => {}
+            Action::TreeConnect if mounted => return wrong("the share is mounted already"),
+            Action::TreeConnect => mounted = true,
+            Action::ValidateNegotiate => {
+                // 3.3.5.15.12: at 3.1.1 the server MUST end the connection.
+                if dialect == Dialect::Smb311 {
+                    return wrong(
+                        "say `when = { dialect = [...] }` without 3.1.1, where a server must disconnect",
+                    );
+                }
+                if !mounted {
+                    return wrong("it comes after tree-connect");
+                }
+            }
+            Action::Create if !mounted => return wrong("it comes after tree-connect"),
+            Action::Create if open => return wrong("the file is open already"),
+            Action::Create => open = true,
+            Action::Write
+            | Action::Flush
+            | Action::Read
+            | Action::QueryInfo
+            | Action::Delete
+            | Action::OpenReadClose
+            | Action::ReadRaw
+                if !open =>
+            {
+                return wrong("it needs the file that create opens");
+            }
+            Action::Delete => open = false,
+            Action::Write
+            | Action::Flush
+            | Action::Read
+            | Action::QueryInfo
+            | Action::OpenReadClose
+            | Action::ReadRaw => {}
+            Action::Reopen | Action::SecondSession if open => {
+                return wrong("the file is still open: delete it first");
+            }
+            Action::SecondSession => mounted = false,
+            Action::QueryDirectory
+            | Action::Reopen
+            | Action::QueryFs
+            | Action::DfsReferral
+            | Action::Cancel
+            | Action::TreeDisconnect
+                if !mounted =>
+            {
+                return wrong("it comes after tree-connect");
+            }
+            Action::QueryDirectory
+            | Action::Reopen
+            | Action::QueryFs
+            | Action::DfsReferral
+            | Action::Cancel => {}
+            Action::TreeDisconnect => (mounted, open) = (false, false),
+            Action::Logoff => ended = true,
+        }
+    }
+    Ok(())
+}

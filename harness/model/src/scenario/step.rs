@@ -1,0 +1,237 @@
+//! One step of a scenario: what to do, when, what to do wrong, and how the answer must look.
+
+use crate::case::Axes;
+use crate::expectation::Condition;
+use crate::outcome::CheckLevel;
+use crate::status::NtStatus;
+use crate::words::Dialect;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One protocol action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Connects and sends SMB_COM_NEGOTIATE with the dialect strings of `protocols` ([MS-SMB2] 3.2.4.2.2.1): the server
+    /// answers it in SMB1, or with the first message of SMB2.
+    MultiProtocolNegotiate,
+    /// Connects, negotiates and logs on, as far as an earlier step has not.
+    SessionSetup,
+    /// Mounts the share named by `share`.
+    TreeConnect,
+    /// FSCTL_VALIDATE_NEGOTIATE_INFO ([MS-SMB2] 3.2.5.5), signed.
+    ValidateNegotiate,
+    /// Creates a new file of a name nobody else uses.
+    Create,
+    /// Writes a pattern to it.
+    Write,
+    /// FLUSH.
+    Flush,
+    /// Reads it back; the data must be what was written.
+    Read,
+    /// FileStandardInformation of it.
+    QueryInfo,
+    /// Lists the share's root, looking for the file.
+    QueryDirectory,
+    /// CLOSE with FILE_DELETE_ON_CLOSE set at CREATE: the file is gone after it.
+    Delete,
+    /// Opens the file again, which after `delete` must fail.
+    Reopen,
+    /// SMB1: the same user logs on again on the connection, and what follows is in the new session.
+    SecondSession,
+    /// SMB1: TRANS2_QUERY_FS_INFORMATION of the share ([MS-CIFS] 2.2.6.4).
+    QueryFs,
+    /// SMB1: TRANS2_GET_DFS_REFERRAL for the share ([MS-CIFS] 2.2.6.16).
+    DfsReferral,
+    /// SMB1: opens the file, reads it and closes it in one message, a chain of three.
+    OpenReadClose,
+    /// SMB1: waits for a change in the share's root, and cancels that with NT_CANCEL ([MS-CIFS] 2.2.4.65).
+    Cancel,
+    /// SMB1: SMB_COM_READ_RAW of the file ([MS-CIFS] 2.2.4.22).
+    ReadRaw,
+    /// ECHO; in SMB1 with as many answers as `count` says.
+    Echo,
+    /// TREE_DISCONNECT.
+    TreeDisconnect,
+    /// LOGOFF.
+    Logoff,
+}
+
+impl Action {
+    /// The word in scenario files and sidecars.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::MultiProtocolNegotiate => "multi-protocol-negotiate",
+            Self::SessionSetup => "session-setup",
+            Self::TreeConnect => "tree-connect",
+            Self::ValidateNegotiate => "validate-negotiate",
+            Self::Create => "create",
+            Self::Write => "write",
+            Self::Flush => "flush",
+            Self::Read => "read",
+            Self::QueryInfo => "query-info",
+            Self::QueryDirectory => "query-directory",
+            Self::Delete => "delete",
+            Self::Reopen => "reopen",
+            Self::SecondSession => "second-session",
+            Self::QueryFs => "query-fs",
+            Self::DfsReferral => "dfs-referral",
+            Self::OpenReadClose => "open-read-close",
+            Self::Cancel => "cancel",
+            Self::ReadRaw => "read-raw",
+            Self::Echo => "echo",
+            Self::TreeDisconnect => "tree-disconnect",
+            Self::Logoff => "logoff",
+        }
+    }
+
+    /// Whether clients of this dialect have it.
+    #[must_use]
+    pub const fn is_of(self, dialect: Dialect) -> bool {
+        match self {
+            Self::ValidateNegotiate | Self::Flush | Self::QueryInfo | Self::QueryDirectory => {
+                !matches!(dialect, Dialect::Nt1)
+            }
+            Self::SecondSession
+            | Self::QueryFs
+            | Self::DfsReferral
+            | Self::OpenReadClose
+            | Self::Cancel
+            | Self::ReadRaw => matches!(dialect, Dialect::Nt1),
+            _ => true,
+        }
+    }
+}
+
+/// One step of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Step {
+    /// What to do.
+    #[serde(rename = "do")]
+    pub action: Action,
+    /// Which share to mount (`tree-connect`): the test share, the guests' share, or `IPC$`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareRole>,
+    /// The dialect strings to offer (`multi-protocol-negotiate`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<Vec<Protocol>>,
+    /// How many answers to ask for (`echo`, SMB1); one where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u16>,
+    /// Only in the cells with these axes; in all where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// What to do wrong on purpose; nothing where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviate: Option<Deviation>,
+    /// How its answer must look; success where absent.
+    #[serde(default)]
+    pub expect: StepExpect,
+}
+
+impl Step {
+    /// Whether it belongs to the cell of `scenario` with these axes.
+    #[must_use]
+    pub fn is_in(&self, scenario: &str, axes: &Axes) -> bool {
+        self.when.as_ref().is_none_or(|when| when.matches(scenario, axes))
+    }
+}
+
+/// A dialect string of SMB_COM_NEGOTIATE ([MS-CIFS] 2.2.4.52.1, [MS-SMB2] 3.2.4.2.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Protocol {
+    /// SMB1.
+    #[serde(rename = "NT LM 0.12")]
+    NtLm012,
+    /// SMB 2.0.2.
+    #[serde(rename = "SMB 2.002")]
+    Smb2002,
+    /// SMB 2.1 and what came after it: the server answers 0x02FF and waits for an SMB2 NEGOTIATE.
+    #[serde(rename = "SMB 2.???")]
+    Smb2Wildcard,
+}
+
+impl Protocol {
+    /// The string as it is sent.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NtLm012 => "NT LM 0.12",
+            Self::Smb2002 => "SMB 2.002",
+            Self::Smb2Wildcard => "SMB 2.???",
+        }
+    }
+}
+
+/// One thing done wrong on purpose, in the last request of a step. The client that does it knows better: it signs as it
+/// should and then breaks that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deviation {
+    /// The signature is another one.
+    Signature(WrongSignature),
+    /// It is signed with a sequence number that is so much off ([MS-CIFS] 3.2.4.1.3).
+    Sequence(i32),
+    /// The flag that says that the message is signed.
+    Flag(WrongFlag),
+}
+
+/// What is wrong with a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrongSignature {
+    /// One bit is another.
+    FlipBit,
+    /// There is none: the field is zero, and so is the flag.
+    Missing,
+}
+
+/// What is wrong with the flag of a signed message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrongFlag {
+    /// It was cleared after signing: the signature is kept and is that of the message with the flag.
+    Dropped,
+}
+
+/// A share by what it is for; the target says what it is called there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ShareRole {
+    /// The test account may read and write.
+    #[serde(rename = "share")]
+    Share,
+    /// Guests may read and write.
+    #[serde(rename = "guest")]
+    Guest,
+    /// The named-pipe share every server has.
+    #[serde(rename = "IPC$")]
+    Ipc,
+}
+
+/// How a step's answer must look where the client got that far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepExpect {
+    /// The status of the answer.
+    #[serde(default = "success")]
+    pub status: NtStatus,
+    /// How strongly.
+    #[serde(default = "must")]
+    pub level: CheckLevel,
+}
+
+const fn success() -> NtStatus {
+    NtStatus::SUCCESS
+}
+
+const fn must() -> CheckLevel {
+    CheckLevel::Must
+}
+
+impl Default for StepExpect {
+    fn default() -> Self {
+        Self { status: success(), level: must() }
+    }
+}

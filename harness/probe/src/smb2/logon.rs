@@ -1,0 +1,88 @@
+//! SESSION_SETUP: the authentication, and whether the session signs.
+
+use super::exchange::{Answer, Sign};
+use super::{Client, Session};
+use crate::logon::{credentials, filetime, identity};
+use crate::{Recording, Stop};
+use evidence::SessionKey;
+use model::outcome::As;
+use model::{Dialect, NtStatus};
+use smb::auth::{AuthConfig, Authenticator};
+use smb::kdf;
+use smb::preauth::PreauthHash;
+use smb::signing::SigningKey;
+use smb::wire::{Flags, SecurityMode, SessionFlags, SessionSetupRequest, SessionSetupResponse};
+
+impl Client<'_> {
+    /// NEGOTIATE, as far as it is not done, and SESSION_SETUP.
+    pub(super) async fn log_on(&mut self, recording: &mut Recording) -> Result<(), Stop> {
+        let mut preauth = PreauthHash::default();
+        let negotiated = match self.negotiated.take() {
+            Some(negotiated) => negotiated,
+            None => self.negotiate(&mut preauth, &mut recording.recorder).await?,
+        };
+        let dialect = negotiated.dialect;
+        let (id, session_key, flags, last) =
+            self.session_setup(&negotiated.hint, &mut preauth, recording).await?;
+        recording.session_keys.push(SessionKey {
+            connection: self.context.link.connection,
+            session_id: id,
+            key: session_key,
+        });
+        let key = kdf::signing_key(dialect, &session_key, preauth.value());
+        let key = SigningKey::new(negotiated.algorithm, key).ok();
+        let (guest, null) = (flags.contains(SessionFlags::IS_GUEST), flags.contains(SessionFlags::IS_NULL));
+        let secret = identity(&self.context, guest, null)? == As::User;
+        let signs = secret
+            && (self.context.case.client.requires_signing()
+                || negotiated.security_mode.contains(SecurityMode::SIGNING_REQUIRED));
+        self.session = Some(Session { id, key: key.filter(|_| secret), signs });
+        if secret && dialect == Dialect::Smb311 && !last.header.flags.contains(Flags::SIGNED) {
+            return Err(Stop::GivesUp("the client gave up: the final SESSION_SETUP response is not signed"));
+        }
+        self.verify(&last)
+    }
+
+    /// The authentication: SessionId, session key, SessionFlags and the final response.
+    async fn session_setup(
+        &mut self,
+        hint: &[u8],
+        preauth: &mut PreauthHash,
+        recording: &mut Recording,
+    ) -> Result<(u64, [u8; 16], SessionFlags, Answer), Stop> {
+        let credentials = credentials(&self.context)?;
+        let config = AuthConfig::random(credentials, filetime()).map_err(|_| Stop::NoRandomness)?;
+        let mut authenticator = Authenticator::new(config);
+        let mut token = authenticator.first(hint)?;
+        let mut first = true;
+        loop {
+            let body = SessionSetupRequest {
+                security_mode: self.security_mode(),
+                security_buffer: token,
+                ..SessionSetupRequest::default()
+            };
+            let (sent, answer) = self.transact(&body, Sign::AsSession, &mut recording.recorder).await?;
+            preauth.update(&sent);
+            match answer.header.status {
+                NtStatus::MORE_PROCESSING_REQUIRED if first => {
+                    first = false;
+                    preauth.update(&answer.message);
+                    let body: SessionSetupResponse = answer.body()?;
+                    let session = Session { id: answer.header.session_id, key: None, signs: false };
+                    self.session = Some(session);
+                    token = authenticator.next(&body.security_buffer)?;
+                }
+                NtStatus::SUCCESS => {
+                    let body: SessionSetupResponse = answer.body()?;
+                    // Whether the server's mechListMIC is right is not this client's to judge; the key is there.
+                    let _ = authenticator.finish(&body.security_buffer);
+                    let key = authenticator.session_key().ok_or(Stop::GivesUp(
+                        "the server established a session before it was asked for a proof",
+                    ))?;
+                    return Ok((answer.header.session_id, key, body.session_flags, answer));
+                }
+                _ => return Err(Stop::GivesUp("the server refused SESSION_SETUP")),
+            }
+        }
+    }
+}
