@@ -5,7 +5,7 @@
 use anstyle::{AnsiColor, Style};
 use model::outcome::Kind;
 use model::results::{Status, TargetState};
-use model::{CaseResult, ExpectationState, Verdict};
+use model::{CaseResult, ExpectationState, Outcome, Verdict};
 use std::borrow::Cow;
 
 /// What JUnit says of something.
@@ -67,16 +67,28 @@ impl State {
 }
 
 /// The words of a case's cell: what the client experienced where that is known, else the verdict. A refusal says why,
-/// and where no axis names the algorithm a signed session says with which.
+/// and where no axis names the algorithm a signed session says with which. An outcome that is not the predicted one stands
+/// beside that.
 pub(crate) fn cell_word(case: &CaseResult) -> Cow<'static, str> {
     let (State::Conforms | State::Known | State::Deviates, Some(outcome)) = (State::of(case), &case.outcome)
     else {
         return Cow::Borrowed(State::of(case).look().word);
     };
+    let with_algorithm = !case.axes.contains_key("algorithm");
+    let observed = outcome_word(outcome, with_algorithm);
+    match &case.predicted {
+        Some(predicted) if !outcome.differences(predicted).is_empty() => {
+            Cow::Owned(format!("{observed}, predicted {}", outcome_word(predicted, with_algorithm)))
+        }
+        _ => observed,
+    }
+}
+
+fn outcome_word(outcome: &Outcome, with_algorithm: bool) -> Cow<'static, str> {
     let kind = outcome.kind.word();
     match (outcome.why, outcome.algorithm) {
         (Some(why), _) => Cow::Owned(format!("{kind}: {why}")),
-        (None, Some(algorithm)) if outcome.kind == Kind::Signed && !case.axes.contains_key("algorithm") => {
+        (None, Some(algorithm)) if outcome.kind == Kind::Signed && with_algorithm => {
             Cow::Owned(format!("{kind}: {algorithm}"))
         }
         _ => Cow::Borrowed(kind),

@@ -10,6 +10,8 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 const TARGET: &str = "samba-4.22";
+/// How many cases the catalogue has on one target.
+const CASES: usize = 456;
 
 fn docker(args: &[&str]) -> String {
     let output = Command::new("docker").args(args).output().expect("the docker command is required");
@@ -112,6 +114,86 @@ fn guests_and_nobody_on_samba_are_as_predicted() {
 }
 
 #[test]
+fn both_tables_of_smb1_on_samba_are_as_known_and_every_cell_is_there() {
+    let bench = Bench::new();
+    let ended = bench.run(&["run", "smb1-policy", "--target", TARGET, "--out", "r"]);
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    let results = bench.results("r");
+    assert_eq!(results.cases.len(), 2 * 2 * 9);
+    let known = |case: &&model::CaseResult| case.verdict == Verdict::Deviates;
+    for case in &results.cases {
+        let word = |axis: &str| case.axes[axis].as_str();
+        let cell = (word("generation"), word("client"), word("server.signing"));
+        let differs = case.outcome.as_ref().unwrap().differences(case.predicted.as_ref().unwrap());
+        match word("extended-security") {
+            // One cell of the eighteen: the connection ends where STATUS_ACCESS_DENIED is due.
+            "yes" => assert_eq!(
+                !differs.is_empty(),
+                cell == ("smb1-older", "disabled", "required"),
+                "{}: {differs:?}",
+                case.id
+            ),
+            // Signing never becomes active.
+            _ => assert_eq!(
+                !differs.is_empty(),
+                !matches!(case.predicted.as_ref().unwrap().kind, model::outcome::Kind::NotSigned)
+                    && cell != ("smb1-older", "required", "disabled"),
+                "{}: {differs:?}",
+                case.id
+            ),
+        }
+        if !known(&case) {
+            assert_eq!(case.verdict, Verdict::Conforms, "{}: {:?} {:?}", case.id, case.why, case.findings);
+        }
+    }
+    // Signatures were recomputed wherever there are any.
+    let signed = results.cases.iter().filter(|case| {
+        case.outcome.as_ref().is_some_and(|outcome| outcome.algorithm == Some(Algorithm::Md5))
+            && case.checks.contains_key("smb1/response-signed")
+            && !known(case)
+    });
+    for case in signed {
+        let counted = case.outcome.as_ref().unwrap().signed.unwrap();
+        assert!(
+            counted.requests.0 >= 9 && counted.requests.0 == counted.requests.1,
+            "{}: {counted:?}",
+            case.id
+        );
+        assert_eq!(counted.responses.0, counted.responses.1, "{}: {counted:?}", case.id);
+    }
+    // What the journal says, the evidence says again.
+    let again = bench.run(&["judge", "r"]);
+    assert_eq!(again.status, 0, "{}", again.stdout);
+}
+
+#[test]
+fn smb1_and_the_way_to_smb2_on_samba_are_as_known() {
+    let bench = Bench::new();
+    let scenarios = ["smb1-guest", "smb1-signing", "smb1-absent", "smb1-tamper", "multi-protocol"];
+    let args = [&["run"], &scenarios[..], &["--target", TARGET, "--out", "r"]].concat();
+    let ended = bench.run(&args);
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    let results = bench.results("r");
+    for case in results.cases.iter().filter(|case| {
+        ["smb1-guest", "smb1-absent", "multi-protocol"].contains(&case.scenario.as_str())
+            || case.scenario == "smb1-signing" && case.axes["extended-security"] == "yes"
+    }) {
+        assert_eq!(case.verdict, Verdict::Conforms, "{}: {:?} {:?}", case.id, case.why, case.findings);
+    }
+    let count = |rule: &str| results.cases.iter().filter_map(|case| case.checks.get(rule)).sum::<u64>();
+    for rule in [
+        "smb1/echo-sequence",
+        "smb1/first-session-key",
+        "smb1/sequence-number",
+        "smb1/guest-unsigned",
+        "smb1/bad-signature",
+        "negotiate/multi-protocol",
+    ] {
+        assert!(count(rule) > 0, "{rule} met nothing it is about");
+    }
+}
+
+#[test]
 fn a_signal_ends_a_run_in_order() {
     for (name, status) in [("INT", 130), ("TERM", 143)] {
         let bench = Bench::new();
@@ -123,7 +205,7 @@ fn a_signal_ends_a_run_in_order() {
         assert_eq!(ended.status, status, "{}", ended.stderr);
         assert_eq!(containers(&run_id(&run)), Vec::<String>::new());
         let results = results(&run);
-        assert_eq!(results.cases.len(), 192);
+        assert_eq!(results.cases.len(), CASES);
         assert!(results.summary.inconclusive > 0);
         assert!(run.join("report.html").exists() && run.join("junit.xml").exists());
         if results.cases.iter().any(|case| case.evidence.is_some()) {
@@ -155,7 +237,7 @@ fn what_a_killed_run_left_is_reported_and_swept() {
 
     assert_eq!(bench.run(&["report", "r"]).status, 3);
     let results = bench.results("r");
-    assert_eq!(results.cases.len(), 192);
+    assert_eq!(results.cases.len(), CASES);
     assert!(results.summary.conforms >= 3 && results.summary.inconclusive > 0, "{:?}", results.summary);
     // What the killed run had seen of its server is not forgotten.
     assert_eq!(results.targets[0].state, TargetState::Ready);

@@ -89,7 +89,9 @@ async fn is_seen(defect: &Defect) {
 #[test]
 fn every_rule_has_a_defect_that_trips_it() {
     let seen: BTreeSet<&str> = all().map(|defect| defect.rule).collect();
-    let rules: BTreeSet<&str> = judge::rules().map(|rule| rule.id).collect();
+    // Those of SMB1 and of the way from it to SMB2 have a server of their own: tests/smb1.
+    let elsewhere = |rule: &str| rule.starts_with("smb1/") || rule == "negotiate/multi-protocol";
+    let rules: BTreeSet<&str> = judge::rules().map(|rule| rule.id).filter(|rule| !elsewhere(rule)).collect();
     assert_eq!(seen, rules, "left: the rules with a defect, right: the rules there are");
     let names: BTreeSet<&str> = all().map(|defect| defect.name).collect();
     assert_eq!(names.len(), all().count(), "two defects of one name");
