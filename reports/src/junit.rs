@@ -131,7 +131,7 @@ fn tell(results: &Results, case: &CaseResult) -> String {
 fn title(results: &Results, case: &CaseResult, finding: &Finding) -> String {
     let level = story::level(finding.level);
     let known = results.expectation_for(case, finding).map_or_else(String::new, |known| {
-        let when = text::condition(&known.condition);
+        let when = text::known_for(known);
         format!("\n  known for {when}: {}", clean(&known.reason))
     });
     format!("{} ({level}, {}){known}\n", clean(&finding.rule), story::subject(finding.subject))
@@ -161,8 +161,7 @@ fn expectation_suite(results: &Results) -> Option<TestSuite> {
 
 fn expectation_test(known: &ExpectationResult) -> TestCase {
     let (look, advice) = outcomes::expectation(known.state);
-    let name =
-        format!("{} for {}@{}", clean(&known.rule), text::condition(&known.condition), clean(&known.target));
+    let name = format!("{} for {}@{}", clean(&known.rule), text::known_for(known), clean(&known.target));
     let link = known.link.as_deref().map_or_else(String::new, |link| format!("\nlink: {}", clean(link)));
     let told = format!("reason: {}{link}", clean(&known.reason));
     let message = format!("{}: {advice}", look.word);

@@ -8,7 +8,7 @@ use crate::headline::Headline;
 use crate::matrix::{Matrix, matrices};
 use crate::outcomes::{self, Junit, State};
 use crate::story;
-use crate::text::{clean, condition, count, duration, width};
+use crate::text::{clean, count, duration, known_for, width};
 use model::{ExpectationState, Results, Verdict};
 use page::{BOLD, DIM, Page, paint};
 
@@ -177,8 +177,7 @@ fn expectations(page: &mut Page, results: &Results) {
         if look.junit == Junit::Skipped {
             continue;
         }
-        let which =
-            format!("{} on {} for {}", clean(&known.rule), clean(&known.target), condition(&known.condition));
+        let which = format!("{} on {} for {}", clean(&known.rule), clean(&known.target), known_for(known));
         let mark = paint(look.style, &format!("{} {}", look.mark, look.word));
         page.hanging(&format!("  {mark} "), 4, &which);
         let told = if look.junit == Junit::Failure { advice } else { &known.reason };

@@ -1,6 +1,7 @@
 //! Text from elsewhere, made fit to be shown, and the small forms every report shares.
 
 use model::expectation::Condition;
+use model::results::ExpectationResult;
 use std::fmt::Write as _;
 
 /// What stands for a character that must not be shown.
@@ -78,6 +79,15 @@ pub(crate) fn duration(millis: u64) -> String {
         0..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
         _ => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1_000),
+    }
+}
+
+/// What a known deviation is about, on one line: in which cases, and what it is there.
+pub(crate) fn known_for(expectation: &ExpectationResult) -> String {
+    let when = condition(&expectation.condition);
+    match &expectation.got {
+        Some(got) => format!("{when}: {}", clean(got)),
+        None => when,
     }
 }
 

@@ -17,10 +17,12 @@ pub use invariants::{Invariant, Report, invariants};
 pub use view::View;
 
 use evidence::{Direction, Evidence};
+use model::outcome::By;
 use model::scenario::Expect;
 use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
 use observe::Observed;
 use std::collections::BTreeMap;
+use view::Spoken;
 
 /// The rule that compares what happened with what should have.
 pub const OUTCOME_RULE: &str = "policy/outcome";
@@ -58,20 +60,26 @@ pub fn judge(evidence: &Evidence) -> Judged {
     let invariants_applied = !checks.is_empty();
     let Observed { outcome, incomplete } = observe::observe(&view);
 
-    if let (Some(observed), Some(predicted)) = (&outcome, view.case().predicted()) {
+    let predicted = view.case().predicted();
+    if let (Some(observed), Some(predicted)) = (&outcome, &predicted) {
         *checks.entry(OUTCOME_RULE.to_owned()).or_insert(0) += 1;
-        findings.extend(compare(&view, observed, &predicted));
+        findings.extend(compare(&view, observed, predicted));
     }
     let mut missing = Vec::new();
     // Where everything rests on the steps, they are looked at however it ended.
     let by_steps = view.case().expect == Expect::Steps;
-    if by_steps || outcome.as_ref().is_none_or(|outcome| outcome.why.is_none()) {
+    let refusal = predicted.as_ref().is_some_and(|predicted| predicted.why.is_some());
+    if by_steps || outcome.as_ref().map_or(!refusal, |outcome| outcome.why.is_none()) {
         let steps = steps::evaluate(&view);
         for (rule, count) in steps.checks {
             *checks.entry(rule.to_owned()).or_insert(0) += count;
         }
         findings.extend(steps.findings);
         missing = steps.missing;
+    }
+    // What a client did not stay for was not looked at, whatever the steps before it say.
+    if let Some(outcome) = outcome.as_ref().filter(|outcome| by_steps && outcome.by == Some(By::Client)) {
+        missing.insert(0, outcome.line());
     }
     findings
         .sort_by_key(|f| f.at.map_or((u32::MAX, u64::MAX, 0), |at| (at.connection, at.frame, at.element)));
@@ -88,7 +96,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
 
     let altered: Vec<String> = evidence.problems.iter().map(ToString::to_string).collect();
     let mut why: Vec<String> = altered.clone();
-    for what in faults.into_iter().map(|fault| fault.what).chain(incomplete) {
+    for what in faults.into_iter().map(|fault| fault.what.clone()).chain(incomplete) {
         if !why.contains(&what) {
             why.push(what);
         }
@@ -163,9 +171,19 @@ fn compare(view: &View<'_>, observed: &Outcome, predicted: &Outcome) -> Option<F
 /// The sections a rule of the scenario rests on: its own, and the scenario's.
 fn cites_of(rule: &str, view: &View<'_>) -> Vec<String> {
     let own = rules().find(|info| info.id == rule).map_or(&[][..], |info| info.cites);
+    let own: Vec<&str> = own.iter().copied().filter(|cite| is_about(view, cite)).collect();
     let mut all: Vec<String> = own.iter().map(|cite| (*cite).to_owned()).collect();
     all.extend(view.case().cites.iter().filter(|cite| !own.contains(&cite.as_str())).cloned());
     all
+}
+
+/// Whether a section is about the generation of the protocol that was spoken.
+fn is_about(view: &View<'_>, cite: &str) -> bool {
+    let smb1 = cite.starts_with("MS-CIFS ") || cite.starts_with("MS-SMB ");
+    match view.spoken(0) {
+        Spoken::Smb1 => smb1,
+        Spoken::Smb2 => !smb1,
+    }
 }
 
 /// One rule as a list shows it.
@@ -188,19 +206,19 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             id: OUTCOME_RULE,
             title: "What the client experiences is what the policies of both sides predict",
             level: CheckLevel::Must,
-            cites: &["MS-SMB2 3.2.5.3.1", "MS-SMB2 3.3.5.5.3"],
+            cites: &["MS-SMB2 3.2.5.3.1", "MS-SMB2 3.3.5.5.3", "MS-SMB 3.2.4.2.4", "MS-SMB 3.3.5.3"],
         },
         RuleInfo {
             id: steps::STATUS_RULE,
             title: "A step of the scenario is answered with the status it expects",
             level: CheckLevel::Must,
-            cites: &["MS-SMB2 3.3.4.4"],
+            cites: &["MS-SMB2 3.3.4.4", "MS-CIFS 3.3.4.1.2"],
         },
         RuleInfo {
             id: steps::READ_BACK_RULE,
             title: "What is read is what was written",
             level: CheckLevel::Must,
-            cites: &["MS-SMB2 3.3.5.12", "MS-SMB2 3.3.5.13"],
+            cites: &["MS-SMB2 3.3.5.12", "MS-SMB2 3.3.5.13", "MS-CIFS 3.3.5.36", "MS-CIFS 3.3.5.37"],
         },
     ];
     let invariants = invariants().map(|rule| RuleInfo {

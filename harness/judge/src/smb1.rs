@@ -95,8 +95,7 @@ impl View<'_> {
         self.smb1_answers().filter(|exchanged| {
             let Some(activated) = exchanged.connection.activated else { return false };
             let Some(session) = exchanged.connection.sessions.get(&activated.uid) else { return false };
-            let establishing = exchanged.connection.messages.get(activated.response);
-            let after = establishing.is_some_and(|message| message.frame < exchanged.response.frame);
+            let after = is_behind(activated.response, exchanged.response);
             let known = !is_something(exchanged.response.signature)
                 || self.smb1_verifiable(exchanged.index, session).is_ok();
             after && known && !exchanged.response.is_oplock_break()
@@ -105,7 +104,6 @@ impl View<'_> {
 }
 
 /// Whether a message came after the one at `index`.
-pub(crate) fn is_behind(connection: &Connection, index: usize, message: &Message) -> bool {
-    let position = connection.messages.iter().position(|other| std::ptr::eq(other, message));
-    position.is_some_and(|position| position > index)
+pub(crate) const fn is_behind(index: usize, message: &Message) -> bool {
+    message.index > index
 }

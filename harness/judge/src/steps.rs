@@ -4,7 +4,8 @@ mod request;
 
 use crate::view::View;
 use evidence::StepRecord;
-use model::{Action, CheckLevel, Finding, FrameRef, NtStatus, Subject};
+use model::scenario::{HeaderField, Instead};
+use model::{Action, CheckLevel, Deviation, Finding, FrameRef, NtStatus, Step, Subject};
 use request::Request;
 
 /// The rule that compares the status of a step's answer.
@@ -25,19 +26,32 @@ pub(crate) struct Steps {
 pub(crate) fn evaluate(view: &View<'_>) -> Steps {
     let mut steps = Steps::default();
     let (mut statuses, mut reads) = (0, 0);
+    // Whether a server that has ended the connection may have done so for a step's sake.
+    let mut may_end = false;
     for (number, step) in view.case().steps.iter().enumerate() {
         let name = format!("step {} ({})", number + 1, step.action.word());
         let requests = requests_of(view, number);
-        let Some((last, before)) = requests.split_last().filter(|(last, _)| last.is_of(step.action)) else {
+        let unanswered =
+            requests.last().is_none_or(|last| last.answer().is_none() && !last.is_answered_raw());
+        if may_end && unanswered && view.server_ended(0) {
+            break; // There is no connection on which the next steps could be looked at.
+        }
+        may_end |= step.deviate.is_some() && step.expect.or.is_some();
+        let Some((last, before)) = requests.split_last().filter(|(last, _)| is_what(last, step)) else {
             steps.missing.push(format!("{name} was not sent"));
             continue;
         };
         for request in before {
             // What leads up to a step's last request has to work, whatever the last one is expected to meet.
             let Some(answer) = request.answer() else { continue };
+            if request.is_overtaken(answer.status) {
+                steps.missing.push(format!("{name}: what it waits for came before it was cancelled"));
+                continue;
+            }
             statuses += 1;
             if !request.leads_on(answer.status) {
-                let expected = format!("{name}: {} answered with STATUS_SUCCESS", request.command());
+                let expected =
+                    format!("{name}: {} answered with {}", request.command(), request.leading_on());
                 let got = answer.status.to_string();
                 steps.findings.push(finding(view, STATUS_RULE, CheckLevel::Must, answer.at, expected, got));
             }
@@ -46,10 +60,13 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             continue; // What has no header has no status: the rules about it look at the rest.
         }
         let Some(answer) = last.answer() else {
-            // Where a request is broken on purpose, ending the connection is an answer too, and not the one that is due.
+            // Where a request is broken on purpose, ending the connection is an answer too.
             if step.deviate.is_some() && view.server_ended(last.index) {
                 statuses += 1;
-                let expected = format!("{name} answered with {}", step.expect.status);
+                if step.expect.or == Some(Instead::Disconnect) {
+                    break;
+                }
+                let expected = format!("{name} answered with {}", step.expect.words());
                 let got = "the end of the connection".to_owned();
                 steps.findings.push(finding(view, STATUS_RULE, step.expect.level, last.at(), expected, got));
             }
@@ -66,16 +83,20 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             continue; // Which protocol answers, and what it settles, is the outcome's business.
         }
         statuses += 1;
-        if got != step.expect.status {
-            let expected = format!("{name} answered with {}", step.expect.status);
+        if step.expect.takes(got) && !last.is_answered_whole() {
+            let expected = format!("{name} answered with every command of its chain");
+            let got = "a chain that ends before";
+            steps.findings.push(finding(view, STATUS_RULE, step.expect.level, at, expected, got.to_owned()));
+        } else if !step.expect.takes(got) {
+            let expected = format!("{name} answered with {}", step.expect.words());
             steps.findings.push(finding(view, STATUS_RULE, step.expect.level, at, expected, got.to_string()));
         } else if matches!(step.action, Action::Read | Action::OpenReadClose) && got == NtStatus::SUCCESS {
+            // Where nothing was written, nothing is known of what is read; the write's own step says so.
+            let Some(written) = last.written() else { continue };
             reads += 1;
-            let written = last.written();
             let read = last.read();
-            if written.as_deref() != Some(read.as_slice()) {
-                let expected =
-                    format!("the {} bytes that were written", written.map_or(0, |data| data.len()));
+            if written != read {
+                let expected = format!("the {} bytes that were written", written.len());
                 let got = format!("{} other bytes", read.len());
                 steps.findings.push(finding(view, READ_BACK_RULE, CheckLevel::Must, at, expected, got));
             }
@@ -107,9 +128,14 @@ fn finding(
 
 /// Whether a step was sent: what the sidecar says are its bytes ends with the request that its action is.
 pub(crate) fn is_sent(view: &View<'_>, step: usize) -> bool {
-    let action = view.case().steps.get(step).map(|step| step.action);
     let requests = requests_of(view, step);
-    action.zip(requests.last()).is_some_and(|(action, last)| last.is_of(action))
+    let step = view.case().steps.get(step);
+    step.zip(requests.last()).is_some_and(|(step, last)| is_what(last, step))
+}
+
+/// Whether a request is what a step sends last. Of one whose command is changed on purpose the command says nothing.
+fn is_what(request: &Request<'_>, step: &Step) -> bool {
+    step.deviate == Some(Deviation::Header(HeaderField::Command)) || request.is_of(step.action)
 }
 
 /// The step that sent the request at `offset` of a connection.

@@ -2,9 +2,11 @@
 
 mod fault;
 
+use fault::OwnFault;
+
 use crate::steps;
 use evidence::{Connection as Recorded, Direction, Evidence};
-use model::{As, Dialect, FrameRef, PlannedCase};
+use model::{As, Deviation, Dialect, FrameRef, PlannedCase};
 use smb::follow::{Connection, Message, Session, Way};
 use smb::smb1::{self, NegotiateRequest, parse};
 use smb::wire::{Command, Protocol, SessionFlags};
@@ -15,6 +17,8 @@ pub struct View<'a> {
     evidence: &'a Evidence,
     connections: Vec<Connection>,
     smb1: Vec<smb1::follow::Connection>,
+    /// What is wrong on this side, by connection.
+    faults: Vec<Option<OwnFault>>,
 }
 
 /// Which generation of the protocol a connection came to.
@@ -32,9 +36,13 @@ impl<'a> View<'a> {
         for (recorded, index) in evidence.connections.iter().zip(0_u32..) {
             let keys = || evidence.sidecar.session_keys.iter().filter(move |key| key.connection == index);
             let mut new = Connection::new(keys().map(|key| (key.session_id, key.key)).collect());
-            let by_uid: BTreeMap<u16, Vec<u8>> = keys()
-                .filter_map(|key| Some((u16::try_from(key.session_id).ok()?, key.key.to_vec())))
-                .collect();
+            let mut by_uid: BTreeMap<u16, Vec<u8>> = BTreeMap::new();
+            for key in keys() {
+                if let Ok(uid) = u16::try_from(key.session_id) {
+                    // A UID that is given out twice is first that of its first session.
+                    by_uid.entry(uid).or_insert_with(|| key.key.to_vec());
+                }
+            }
             let mut old = smb1::follow::Connection::new(by_uid);
             // A connection is of one generation, but where a multi-protocol NEGOTIATE led from one to the other: then both
             // are fed. A follower that is not fed has nothing that a rule could be about.
@@ -48,7 +56,9 @@ impl<'a> View<'a> {
             connections.push(new);
             smb1.push(old);
         }
-        Self { evidence, connections, smb1 }
+        let mut view = Self { evidence, connections, smb1, faults: Vec::new() };
+        view.faults = (0..).zip(&evidence.connections).map(|(index, _)| view.find_fault(index)).collect();
+        view
     }
 
     /// The plan of the case.
@@ -96,9 +106,13 @@ impl<'a> View<'a> {
     /// Whether the request that begins at `offset` of what a connection sent was broken on purpose.
     #[must_use]
     pub fn is_on_purpose(&self, connection: u32, offset: u64) -> bool {
-        steps::step_at(self, connection, offset)
-            .and_then(|step| self.case().steps.get(step))
-            .is_some_and(|step| step.deviate.is_some())
+        self.deviation_at(connection, offset).is_some()
+    }
+
+    /// What the step does wrong on purpose that sent the request at `offset`.
+    fn deviation_at(&self, connection: u32, offset: u64) -> Option<Deviation> {
+        let step = steps::step_at(self, connection, offset)?;
+        self.case().steps.get(step)?.deviate
     }
 
     /// Every message of every connection, with where it is.
@@ -194,7 +208,10 @@ fn begins_in_smb1(recorded: &Recorded) -> bool {
 /// Whether the client asked for SMB2 as well, and the server answered in it ([MS-SMB2] 3.2.4.2.2.1).
 fn leads_to_smb2(old: &smb1::follow::Connection) -> bool {
     const SMB2: [&[u8]; 2] = [NegotiateRequest::SMB_2_002, NegotiateRequest::SMB_2_WILDCARD];
-    let asked = old.messages.first().filter(|message| message.command() == smb1::Command::NEGOTIATE);
+    let asked = old
+        .messages
+        .first()
+        .filter(|message| message.command() == smb1::Command::NEGOTIATE && message.responses.is_empty());
     let asked = asked.and_then(|message| parse::<NegotiateRequest>(&message.bytes).ok());
     old.smb2.is_some()
         && asked.is_some_and(|(_, body)| body.dialects.iter().any(|name| SMB2.contains(&name.as_slice())))

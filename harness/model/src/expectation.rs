@@ -56,6 +56,11 @@ impl<'de> Deserialize<'de> for Condition {
 }
 
 impl Condition {
+    /// Whether `word` of `axis` is among what is asked for.
+    pub(crate) fn names(&self, axis: &str, word: &str) -> bool {
+        self.0.get(axis).is_some_and(|words| words.iter().any(|known| known == word))
+    }
+
     /// Whether a case of `scenario` with these axes is meant.
     #[must_use]
     pub fn matches(&self, scenario: &str, axes: &Axes) -> bool {
@@ -79,6 +84,10 @@ pub struct Expectation {
     /// one is another deviation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<ExpectedOutcome>,
+    /// What the finding says there was instead, where only that is known: another thing in the same place is another
+    /// deviation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub got: Option<String>,
     /// Why it is so, for a reader of the report.
     pub reason: String,
     /// Where it is discussed.
@@ -177,6 +186,13 @@ mod tests {
         assert!(pinned.matches(Some(&refused(Why::LogonFailure))));
         assert!(!pinned.matches(Some(&refused(Why::Disconnected))));
         assert!(!pinned.matches(None));
+    }
+
+    #[test]
+    fn what_was_got_can_be_pinned() {
+        let text =
+            "[[expectation]]\nrule = \"a/b\"\nwhen = { offer = \"x\" }\ngot = \"nothing\"\nreason = \"r\"\n";
+        assert_eq!(parse_expectations(text).unwrap()[0].got.as_deref(), Some("nothing"));
     }
 
     #[test]

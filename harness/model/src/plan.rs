@@ -245,8 +245,14 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         Some(algorithm) => SigningOffer::of(&[algorithm]),
         None => SigningOffer::of(&[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256]),
     });
-    let steps: Vec<Step> =
-        scenario.step.iter().filter(|step| step.is_in(&scenario.id, &cell.axes)).cloned().collect();
+    let taken = scenario.step.iter().filter(|step| step.is_in(&scenario.id, &cell.axes));
+    let steps: Vec<Step> = taken
+        .map(|step| Step {
+            // A scenario that was parsed defines every deviation it takes.
+            deviate: scenario.deviation(step, &cell.axes).unwrap_or(step.deviate),
+            ..step.clone()
+        })
+        .collect();
     let dialects = offered_dialects(cell.dialect, &steps);
     let own_default = ServerPolicy::default().dialects;
     let server = ServerPolicy {

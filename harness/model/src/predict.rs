@@ -42,8 +42,15 @@ pub fn predict(
     match signing_rule(client.signing, server.signing, client.generation_at(dialect)) {
         Cell::Signed => connected(Kind::Signed),
         Cell::NotSigned => connected(Kind::NotSigned),
-        Cell::ClientRefuses => Outcome::refused(By::Client, Why::SigningImpossible, None),
-        Cell::ServerRefuses => Outcome::refused(By::Server, Why::AccessDenied, Some(NtStatus::ACCESS_DENIED)),
+        Cell::ClientRefuses => {
+            Outcome { dialect: Some(dialect), ..Outcome::refused(By::Client, Why::SigningImpossible, None) }
+        }
+        // At TREE_CONNECT, not before: the user has logged on (KB887429).
+        Cell::ServerRefuses => Outcome {
+            dialect: Some(dialect),
+            identity: Some(identity),
+            ..Outcome::refused(By::Server, Why::AccessDenied, Some(NtStatus::ACCESS_DENIED))
+        },
     }
 }
 

@@ -67,6 +67,9 @@ pub struct ExpectationResult {
     /// The outcome it is about, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<ExpectedOutcome>,
+    /// What the finding says there was instead, where it is about that alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub got: Option<String>,
     /// Why it is so.
     pub reason: String,
     /// Where it is discussed.
@@ -281,6 +284,7 @@ impl Results {
                 && expectation.rule == finding.rule
                 && expectation.condition.matches(&case.scenario, &case.axes)
                 && expectation.outcome.as_ref().is_none_or(|pinned| pinned.matches(case.outcome.as_ref()))
+                && expectation.got.as_ref().is_none_or(|got| *got == finding.got)
         })
     }
 
@@ -339,7 +343,11 @@ fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
                 })
                 .collect();
             let met = matching.iter().any(|case| {
-                case.findings.iter().any(|finding| finding.rule == expectation.rule)
+                let is_it = |finding: &Finding| {
+                    finding.rule == expectation.rule
+                        && expectation.got.as_ref().is_none_or(|got| *got == finding.got)
+                };
+                case.findings.iter().any(is_it)
                     && expectation.outcome.as_ref().is_none_or(|it| it.matches(case.outcome.as_ref()))
             });
             let ended = matching
@@ -361,6 +369,7 @@ fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
                 rule: expectation.rule.clone(),
                 condition: expectation.condition.clone(),
                 outcome: expectation.outcome.clone(),
+                got: expectation.got.clone(),
                 reason: expectation.reason.clone(),
                 link: expectation.link.clone(),
                 state,

@@ -3,13 +3,17 @@
 //! Parsed from TOML with spans, so that an unknown key, a wrong type or an unknown word is an error that shows the line.
 
 mod axes;
+mod deviation;
 mod order;
 mod step;
 
 pub use axes::{AlgorithmAxis, AxisValues, OfferedId};
-pub use step::{Action, Deviation, Protocol, ShareRole, Step, StepExpect, WrongFlag, WrongSignature};
+pub use deviation::{
+    Deviation, HeaderField, WrongFlag, WrongMessageId, WrongNegotiate, WrongSession, WrongSignature,
+};
+pub use step::{Action, Instead, Protocol, ShareRole, Step, StepExpect};
 
-use crate::case::is_slug;
+use crate::case::{Axes, is_slug};
 use crate::plan;
 use crate::words::Dialect;
 use schemars::JsonSchema;
@@ -34,6 +38,9 @@ pub struct Scenario {
     /// Named SIGNING_CAPABILITIES offers for the `offer` axis.
     #[serde(default)]
     pub offers: BTreeMap<String, Vec<OfferedId>>,
+    /// Named deviations for the `deviation` axis, taken by the steps that say `deviate = "by-axis"`.
+    #[serde(default)]
+    pub deviations: BTreeMap<String, Deviation>,
     /// What to do, in order.
     pub step: Vec<Step>,
 }
@@ -102,9 +109,7 @@ impl Scenario {
                 return Err(format!("offer `{name}` is not made of letters, digits, `.`, `_` and `-`"));
             }
         }
-        if let Some(name) = axes.deviation.iter().flatten().find(|name| !is_slug(name)) {
-            return Err(format!("deviation `{name}` is not made of letters, digits, `.`, `_` and `-`"));
-        }
+        self.check_deviations()?;
         for (index, step) in self.step.iter().enumerate() {
             self.check_step(step)
                 .map_err(|mend| format!("step {} (`{}`): {mend}", index + 1, step.action.word()))?;
@@ -130,6 +135,7 @@ impl Scenario {
             Action::MultiProtocolNegotiate,
             Action::SessionSetup,
             Action::SecondSession,
+            Action::QueryDirectory,
             Action::Cancel,
             Action::ReadRaw,
         ];
@@ -138,10 +144,52 @@ impl Scenario {
                 "there is no deviation in this step yet: take one that sends a single signed request",
             );
         }
+        if step.expect.status.is_empty() && step.expect.or.is_none() {
+            return Err("`expect` takes neither an answer nor the end of the connection");
+        }
         if step.deviate.is_some() && self.expect == Expect::Policy {
             return Err("the policy tables know nothing of deviations: say expect = \"steps\"");
         }
         Ok(())
+    }
+
+    /// What a step does wrong on purpose in the cell with these axes.
+    ///
+    /// # Errors
+    /// It is to be taken from the `deviation` axis, and is not defined.
+    pub(crate) fn deviation(&self, step: &Step, axes: &Axes) -> Result<Option<Deviation>, String> {
+        match step.deviate {
+            Some(Deviation::ByAxis) => {
+                let name = axes.get("deviation").map_or("", String::as_str);
+                match self.deviations.get(name) {
+                    Some(Deviation::ByAxis) | None => {
+                        Err(format!("deviation `{name}` is not defined in [deviations]"))
+                    }
+                    Some(deviation) => Ok(Some(*deviation)),
+                }
+            }
+            deviation => Ok(deviation),
+        }
+    }
+
+    /// Words of the `deviation` axis that nothing takes up would make cells in which nothing is wrong.
+    fn check_deviations(&self) -> Result<(), String> {
+        let words: Vec<&String> = self.axes.deviation.iter().flatten().collect();
+        for name in &words {
+            if !is_slug(name) {
+                return Err(format!("deviation `{name}` is not made of letters, digits, `.`, `_` and `-`"));
+            }
+            let asked = |step: &Step| step.when.as_ref().is_some_and(|when| when.names("deviation", name));
+            if !self.deviations.contains_key(*name) && !self.step.iter().any(asked) {
+                return Err(format!(
+                    "deviation `{name}` is defined in no [deviations] and asked for by no step's `when`"
+                ));
+            }
+        }
+        match self.deviations.keys().find(|name| !words.contains(name)) {
+            Some(name) => Err(format!("[deviations] has `{name}`, and the axis `deviation` has not")),
+            None => Ok(()),
+        }
     }
 
     /// What can only be seen cell by cell.
@@ -154,11 +202,24 @@ impl Scenario {
                 if let Some(taken) = taken.get_mut(*number) {
                     *taken = true;
                 }
-                if step.deviate.is_some() && cell.dialect != Dialect::Nt1 {
+                let place = || format!("step {} (`{}`)", number + 1, step.action.word());
+                let deviation = self.deviation(step, &cell.axes).map_err(|e| format!("{}: {e}", place()))?;
+                let has = |deviation: Deviation| match cell.dialect {
+                    Dialect::Nt1 => deviation.is_of_smb1(),
+                    _ => deviation.is_of_smb2(),
+                };
+                let negotiates = matches!(deviation, Some(Deviation::Negotiate(_)));
+                if deviation.is_some() && negotiates != (step.action == Action::Negotiate) {
                     return Err(format!(
-                        "step {} (`{}`): deviations are there for dialect `nt1` only, so far",
-                        number + 1,
-                        step.action.word()
+                        "{}: deviations of `negotiate` belong to the step `negotiate`, and no others do",
+                        place()
+                    ));
+                }
+                if !deviation.is_none_or(has) {
+                    return Err(format!(
+                        "{}: clients of dialect `{}` have no such deviation",
+                        place(),
+                        cell.dialect
                     ));
                 }
                 if (step.count.is_some_and(|count| count > 1)) && cell.dialect != Dialect::Nt1 {

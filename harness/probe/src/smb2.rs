@@ -1,12 +1,13 @@
 //! The client of SMB2 and SMB3.
 
+mod deviate;
 mod exchange;
 mod logon;
 mod negotiate;
 mod steps;
 
 use crate::context::Context;
-use model::Dialect;
+use model::{Deviation, Dialect};
 use negotiate::Negotiated;
 use smb::signing::SigningKey;
 use smb::wire::{FileId, NegotiateRequest};
@@ -15,8 +16,18 @@ use smb::wire::{FileId, NegotiateRequest};
 struct Session {
     id: u64,
     key: Option<SigningKey>,
+    /// What that is made of, for what is signed wrongly on purpose.
+    session_key: [u8; 16],
+    signing_key: [u8; 16],
     /// Whether every request is signed and every response verified ([MS-SMB2] 3.2.4.1.1, 3.2.5.1.3).
     signs: bool,
+}
+
+impl Session {
+    /// A session whose logon is in progress.
+    const fn beginning(id: u64) -> Self {
+        Self { id, key: None, session_key: [0; 16], signing_key: [0; 16], signs: false }
+    }
 }
 
 /// One client in one case.
@@ -30,6 +41,8 @@ pub(crate) struct Client<'c> {
     /// What a multi-protocol NEGOTIATE settled, if it did.
     negotiated: Option<Negotiated>,
     session: Option<Session>,
+    /// What the request of this step does wrong on purpose.
+    deviation: Option<Deviation>,
     tree: u32,
     file: Option<FileId>,
 }
@@ -45,6 +58,7 @@ impl<'c> Client<'c> {
             request: None,
             negotiated: None,
             session: None,
+            deviation: None,
             tree: 0,
             file: None,
         }

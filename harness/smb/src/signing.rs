@@ -147,6 +147,27 @@ impl SigningKey {
         Ok(self.compute(message))
     }
 
+    /// The signature these bytes would carry if the nonce were another: with AES-128-GMAC, bit 0 of `flip` takes the
+    /// other sender, bit 1 the other answer to whether it is a CANCEL ([MS-SMB2] 3.1.4.1). The other algorithms have no
+    /// nonce.
+    ///
+    /// # Errors
+    ///
+    /// [`TooShort`].
+    pub fn signature_with_other_nonce(&self, message: &[u8], flip: u8) -> Result<[u8; 16], TooShort> {
+        check_length(message)?;
+        match &*self.mac {
+            KeyedMac::Aes128Gmac(gcm) => {
+                let mut nonce = nonce(message);
+                nonce[8] ^= flip & 3;
+                let mut signed = message.to_vec();
+                signed[SIGNATURE].fill(0);
+                Ok(gmac(gcm, &nonce, &signed))
+            }
+            _ => Ok(self.compute(message)),
+        }
+    }
+
     /// Verifies the Signature field of `message` over the bytes as received ([MS-SMB2] 3.1.5.1).
     ///
     /// Whether SMB2_FLAGS_SIGNED is set is part of what is signed and no condition here: a message that is signed

@@ -31,7 +31,9 @@ fn parse_everything(bytes: &[u8]) {
         TreeConnectRequest, TreeConnectResponse, TreeDisconnectRequest, TreeDisconnectResponse, CreateRequest,
         CreateResponse, CloseRequest, CloseResponse, FlushRequest, FlushResponse, ReadRequest, ReadResponse,
         WriteRequest, WriteResponse, EchoRequest, EchoResponse, IoctlRequest, IoctlResponse, QueryInfoRequest,
-        QueryInfoResponse, QueryDirectoryRequest, QueryDirectoryResponse, CancelRequest, ErrorResponse
+        QueryInfoResponse, QueryDirectoryRequest, QueryDirectoryResponse, CancelRequest, ErrorResponse, LockRequest,
+        LockResponse, SetInfoRequest, SetInfoResponse, ChangeNotifyRequest, ChangeNotifyResponse, BreakNotification,
+        BreakAcknowledgment, BreakResponse
     }
     let _ = Protocol::of(bytes);
     if let Ok((body, _)) = NegotiateResponse::parse_lenient(bytes) {
@@ -42,6 +44,9 @@ fn parse_everything(bytes: &[u8]) {
     }
     if let Ok(body) = ErrorResponse::parse(bytes) {
         let _ = body.contexts();
+    }
+    if let Ok(body) = CreateRequest::parse(bytes) {
+        let _ = LeaseContext::find(&body.create_contexts);
     }
     let _ = utf16_text(bytes);
     if let Ok(parts) = elements(bytes) {
@@ -72,6 +77,18 @@ fn payloads(data: &[u8]) {
     if let Ok(payload) = ValidateNegotiateInfoResponse::parse(data) {
         assert_eq!(payload.encode(), data[..24]);
     }
+    macro_rules! fixed {
+        ($($payload:ident),+) => {$(
+            match $payload::parse(data) {
+                Ok(payload) => assert_eq!(payload.encode(), data[..$payload::LEN]),
+                Err(_) => assert!(data.len() < $payload::LEN),
+            }
+        )+};
+    }
+    fixed! { Lease, LeaseV2, FileBasicInformation, FileDispositionInformation, FileEndOfFileInformation }
+    if let Ok(lease) = LeaseContext::parse(data) {
+        assert_eq!(LeaseContext::parse(&lease.encode()), Ok(lease));
+    }
 }
 
 /// A valid header with arbitrary content.
@@ -100,7 +117,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 
 /// A header in front of a body whose StructureSize some parser accepts.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
-    let sizes = [4u16, 9, 16, 17, 24, 25, 33, 36, 41, 49, 57, 60, 65, 89];
+    let sizes = [2u16, 4, 9, 16, 17, 24, 25, 32, 33, 36, 41, 44, 48, 49, 57, 60, 65, 89];
     let small = prop_oneof![3 => Just(0u8), 2 => 0..0x90u8, 1 => any::<u8>()];
     (header_bytes(), prop::sample::select(sizes.to_vec()), vec(small, 0..200)).prop_map(
         |(mut bytes, size, rest)| {

@@ -6,7 +6,7 @@ use crate::digest;
 use crate::headline::Headline;
 use crate::matrix::matrices;
 use crate::outcomes::{self, Look, State};
-use crate::text::{clean, condition, count, duration};
+use crate::text::{clean, count, duration, known_for};
 use askama::Template;
 use model::results::{ExpectationResult, TargetResult};
 use model::{CaseResult, Results};
@@ -138,7 +138,9 @@ impl Expectation {
         let about = |case: &CaseResult| {
             case.target == known.target
                 && known.condition.matches(&case.scenario, &case.axes)
-                && case.findings.iter().any(|finding| finding.rule == known.rule)
+                && case.findings.iter().any(|finding| {
+                    finding.rule == known.rule && known.got.as_ref().is_none_or(|got| *got == finding.got)
+                })
         };
         let seen: Vec<usize> = results
             .cases
@@ -152,7 +154,7 @@ impl Expectation {
             advice,
             target: clean(&known.target),
             rule: clean(&known.rule),
-            when: condition(&known.condition),
+            when: known_for(known),
             reason: clean(&known.reason),
             // Anything but a web address would be a link that does something.
             link: known

@@ -208,6 +208,7 @@ fn known(rule: &str, condition: &str, reason: &str, state: ExpectationState) -> 
         rule: rule.to_owned(),
         condition: serde_json::from_str(condition).unwrap(),
         outcome: None,
+        got: None,
         reason: reason.to_owned(),
         link: Some("https://example.org/bugs/1?a=1&b=2".to_owned()),
         state,

@@ -2,13 +2,14 @@
 
 use super::Invariant;
 use crate::view::place;
-use model::{CheckLevel, Dialect, FrameRef, Subject};
+use model::{CheckLevel, Dialect, FrameRef, Signing, Subject};
 use smb::smb1::NegotiateRequest;
 use smb::wire::{Body, DialectRevision, NegotiateResponse, SecurityMode};
 
 /// 3.3.5.3.1: a server of SMB 2.1 or newer that finds "SMB 2.???" answers with DialectRevision 0x02FF; 3.3.5.3.2: one that
 /// finds "SMB 2.002", and is older or does not find the other, with 0x0202. SecurityMode has
-/// SMB2_NEGOTIATE_SIGNING_ENABLED in both, and in 0x02FF nothing is settled that a later rule would look at.
+/// SMB2_NEGOTIATE_SIGNING_ENABLED in both, and REQUIRED where the server is set to it; 0x02FF settles nothing that a later
+/// rule would look at.
 pub(super) const RULE: Invariant = Invariant {
     id: "negotiate/multi-protocol",
     title: "A multi-protocol NEGOTIATE that is answered in SMB2 is answered with 0x02FF, or with 0x0202, as its strings ask",
@@ -48,6 +49,17 @@ pub(super) const RULE: Invariant = Invariant {
                     FrameRef { bytes: Some((66, 68)), ..place(index, message) },
                     body.security_mode.contains(SecurityMode::SIGNING_ENABLED),
                     "SMB2_NEGOTIATE_SIGNING_ENABLED set",
+                    || format!("SecurityMode 0x{:04x}", body.security_mode.0),
+                );
+                let required = view.case().server.signing == Signing::Required;
+                report.check(
+                    FrameRef { bytes: Some((66, 68)), ..place(index, message) },
+                    body.security_mode.contains(SecurityMode::SIGNING_REQUIRED) == required,
+                    format!(
+                        "SMB2_NEGOTIATE_SIGNING_REQUIRED {}: signing is {} here",
+                        if required { "set" } else { "clear" },
+                        view.case().server.signing
+                    ),
                     || format!("SecurityMode 0x{:04x}", body.security_mode.0),
                 );
             }

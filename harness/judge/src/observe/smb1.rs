@@ -6,7 +6,7 @@ use crate::smb1;
 use model::outcome::{As, By, Counted, Kind, Why};
 use model::policy::smb1_client;
 use model::predict::refuses_identity;
-use model::{Algorithm, Dialect, NtStatus, Outcome};
+use model::{Algorithm, Dialect, ExtendedSecurity, NtStatus, Outcome};
 use smb::follow::Way;
 use smb::smb1::follow::{Connection, Message, Negotiated, Session};
 use smb::smb1::{Command, NegotiateRefusal, SecurityMode, parse};
@@ -96,6 +96,14 @@ impl<'v> Walk<'v> {
             || (!negotiated.extended_security && negotiated.challenge.is_none());
         if plain {
             return refused(By::Client, Why::NegotiateFailed, None);
+        }
+        let asked = self.0.view.case().client.extended_security == ExtendedSecurity::Yes;
+        if asked && !negotiated.extended_security {
+            // A server need not have it ([MS-SMB] 3.2.4.2.4.1), and then this is not the case that was planned.
+            return Err(format!(
+                "the server has no extended security (frame {}): the case with it was not carried out",
+                response.frame
+            ));
         }
         Ok(Ok(negotiated))
     }
@@ -239,10 +247,10 @@ impl<'v> Walk<'v> {
         };
         // Without a secret there is nothing an algorithm would sign with.
         let algorithm = (settled.identity == As::User).then_some(Algorithm::Md5);
-        Ok(Outcome {
-            signed: Some(counted),
-            ..Outcome::connected(kind, Dialect::Nt1, algorithm, settled.identity)
-        })
+        // A later session of the same user is somebody else's only where the server makes it so.
+        let mut others = self.0.connection.sessions.values().map(smb1::identity);
+        let identity = others.find(|other| *other != settled.identity).unwrap_or(settled.identity);
+        Ok(Outcome { signed: Some(counted), ..Outcome::connected(kind, Dialect::Nt1, algorithm, identity) })
     }
 }
 

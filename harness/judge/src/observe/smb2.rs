@@ -67,7 +67,11 @@ impl<'v> Walk<'v> {
         {
             return Ok(Err(Outcome::refused(By::Server, Why::NegotiateFailed, Some(status))));
         }
-        let Some(request) = self.0.first("NEGOTIATE", |m| m.command() == Command::NEGOTIATE)? else {
+        // One that was refused because it was broken on purpose is followed by another.
+        let granted = self.0.connection.negotiated.as_ref().and_then(|negotiated| negotiated.request);
+        let granted = granted.and_then(|request| self.0.connection.messages.get(request));
+        let first = || self.0.first("NEGOTIATE", |m| m.command() == Command::NEGOTIATE);
+        let Some(request) = granted.map_or_else(first, |request| Ok(Some(request)))? else {
             return Ok(Err(self.0.lost()));
         };
         let Some(response) = self.0.answer_to(request)? else {
@@ -186,6 +190,10 @@ impl<'v> Walk<'v> {
             let Some(request) = response.request.and_then(|r| self.0.connection.messages.get(r)) else {
                 continue;
             };
+            // The answer to what was broken on purpose is what this client wants to see.
+            if self.0.view.is_on_purpose(self.0.index, request.offset) {
+                continue;
+            }
             let validates = validate::is_asked(request) && !settled.encrypted;
             if (settled.verifies || validates) && !response.signature.is_valid() {
                 return Some(invalid_signature());
@@ -199,9 +207,9 @@ impl<'v> Walk<'v> {
 
     /// TREE_CONNECT: `None` where the share was mounted or the scenario mounts none.
     fn mount(&self, session: &Session) -> Result<Option<Outcome>, String> {
-        let Some(request) =
-            self.0.requests_after(session.established).find(|r| r.command() == Command::TREE_CONNECT)
-        else {
+        let Some(request) = self.0.requests_after(session.established).find(|r| {
+            r.command() == Command::TREE_CONNECT && !self.0.view.is_on_purpose(self.0.index, r.offset)
+        }) else {
             let planned = self.0.view.case().steps.iter().any(|s| s.action == model::Action::TreeConnect);
             return match planned {
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),

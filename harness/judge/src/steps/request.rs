@@ -101,6 +101,35 @@ impl<'v> Request<'v> {
         }
     }
 
+    /// What [`Request::leads_on`] wants, for a person.
+    pub(super) fn leading_on(&self) -> NtStatus {
+        match self.kind {
+            Kind::Smb1(_, message) if message.command() == old::Command::NT_TRANSACT => NtStatus::CANCELLED,
+            _ => NtStatus::SUCCESS,
+        }
+    }
+
+    /// Whether it was answered before it could be cancelled: somebody else's change is nobody's fault.
+    pub(super) fn is_overtaken(&self, status: NtStatus) -> bool {
+        let waits =
+            matches!(self.kind, Kind::Smb1(_, message) if message.command() == old::Command::NT_TRANSACT);
+        waits && (status == NtStatus::SUCCESS || status == NtStatus::NOTIFY_ENUM_DIR)
+    }
+
+    /// Whether its answer has every command of a chain that succeeded ([MS-CIFS] 3.3.5.2.4).
+    pub(super) fn is_answered_whole(&self) -> bool {
+        let Kind::Smb1(connection, message) = self.kind else { return true };
+        let commands = |bytes: &[u8]| -> Vec<old::Command> {
+            let blocks = old::blocks(bytes).unwrap_or_default();
+            blocks.iter().map(|block| block.command).collect()
+        };
+        final_response(connection, message).is_none_or(|answer| {
+            answer.header.status != NtStatus::SUCCESS
+                || commands(&message.bytes).len() < 2
+                || commands(&answer.bytes) == commands(&message.bytes)
+        })
+    }
+
     /// Whether it is what an action sends last.
     pub(super) fn is_of(&self, action: Action) -> bool {
         match self.kind {
@@ -110,11 +139,14 @@ impl<'v> Request<'v> {
         }
     }
 
-    /// The data of the last WRITE before it.
+    /// The data of the last WRITE before it that the server said it carried out.
     pub(super) fn written(&self) -> Option<Vec<u8>> {
         match self.kind {
             Kind::Smb2(connection, read) => before(&connection.messages, |m| {
-                m.way == Way::ToServer && m.command() == Command::WRITE && m.offset < read.offset
+                m.way == Way::ToServer
+                    && m.command() == Command::WRITE
+                    && m.offset < read.offset
+                    && final_response(connection, m).is_some_and(|a| a.header.status == NtStatus::SUCCESS)
             })
             .and_then(|message| WriteRequest::parse(&message.bytes).ok())
             .map(|body| body.data),
@@ -155,6 +187,7 @@ fn data_read(message: &[u8]) -> Option<Vec<u8>> {
 
 fn is_of_smb2(action: Action, request: &Message) -> bool {
     let command = match action {
+        Action::Negotiate => Command::NEGOTIATE,
         Action::SessionSetup => Command::SESSION_SETUP,
         Action::TreeConnect => Command::TREE_CONNECT,
         Action::ValidateNegotiate => return validate::is_asked(request),
@@ -201,7 +234,11 @@ fn is_of_smb1(action: Action, request: &old::follow::Message) -> bool {
         Action::Echo => old::Command::ECHO,
         Action::TreeDisconnect => old::Command::TREE_DISCONNECT,
         Action::Logoff => old::Command::LOGOFF_ANDX,
-        Action::ValidateNegotiate | Action::Flush | Action::QueryInfo | Action::QueryDirectory => {
+        Action::Negotiate
+        | Action::ValidateNegotiate
+        | Action::Flush
+        | Action::QueryInfo
+        | Action::QueryDirectory => {
             return false;
         }
     };

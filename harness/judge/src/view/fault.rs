@@ -3,13 +3,15 @@
 use super::{Spoken, View};
 use crate::smb1 as old;
 use evidence::Direction;
-use model::{As, Dialect, Signing, SigningOffer};
+use model::{As, Deviation, Dialect, Login, Signing, SigningOffer};
 use smb::follow::{Connection, Message, Session, Signature, Way};
 use smb::smb1::{self, Flags2};
 use smb::wire::{
     Body, Command, DialectRevision, NegotiateContext, NegotiateRequest, SecurityMode, SessionSetupRequest,
     SigningCapabilities,
 };
+
+const OTHER_LOGON: &str = "the client logs on as nobody where the plan has a user, or the other way round";
 
 /// Something wrong on this side of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl View<'_> {
             };
         }
         match self.own_fault(connection) {
-            Some(fault) if fault.session == Some(id) => Err(fault.what),
+            Some(fault) if fault.session == Some(id) => Err(fault.what.clone()),
             _ => Ok(()),
         }
     }
@@ -60,6 +62,14 @@ impl View<'_> {
         if old::identity(session) != As::User {
             return Ok(());
         }
+        let any = |is: fn(smb1::follow::Signature) -> bool| followed.messages.iter().any(|m| is(m.signature));
+        let wrong = |signature| matches!(signature, smb1::follow::Signature::Invalid { .. });
+        // Of a client that never signs there is nothing that would prove the key to be the session's.
+        if !self.targets_signing(followed) && any(wrong) && !any(smb1::follow::Signature::is_valid) {
+            return Err(format!(
+                "nothing proves that the key of session {signs:#x} in the evidence is its key"
+            ));
+        }
         let (id, keys) = (u64::from(signs), &self.evidence.sidecar.session_keys);
         if !keys.iter().any(|key| key.connection == connection && key.session_id == id) {
             let request = followed.messages.get(session.request);
@@ -69,7 +79,7 @@ impl View<'_> {
             };
         }
         match self.own_fault(connection) {
-            Some(fault) if fault.session == Some(id) => Err(fault.what),
+            Some(fault) if fault.session == Some(id) => Err(fault.what.clone()),
             _ => Ok(()),
         }
     }
@@ -79,7 +89,12 @@ impl View<'_> {
     /// another client than the planned one, or bytes were altered since. What comes after that proves nothing against the
     /// server.
     #[must_use]
-    pub fn own_fault(&self, connection: u32) -> Option<OwnFault> {
+    pub fn own_fault(&self, connection: u32) -> Option<&OwnFault> {
+        self.faults.get(connection as usize)?.as_ref()
+    }
+
+    /// Looks for it; once, for every rule asks for it.
+    pub(super) fn find_fault(&self, connection: u32) -> Option<OwnFault> {
         let fault = |frame, session, what| OwnFault { connection, frame, session, what };
         let chunks = &self.evidence.connections.get(connection as usize)?.chunks;
         let altered = chunks.iter().find_map(|chunk| {
@@ -102,7 +117,10 @@ impl View<'_> {
         }));
         if let Some(followed) = self.connections.get(connection as usize) {
             let sent = || followed.messages.iter().filter(|message| message.way == Way::ToServer);
-            let wrong = |message: &&Message| matches!(message.signature, Signature::Invalid { .. });
+            let wrong = |message: &&Message| {
+                matches!(message.signature, Signature::Invalid { .. })
+                    && !self.is_on_purpose(connection, message.offset)
+            };
             all.push(sent().find(wrong).map(|message| {
                 fault(
                     message.frame,
@@ -110,16 +128,29 @@ impl View<'_> {
                     wrongly_signed(&message.command(), message.frame),
                 )
             }));
-            all.push(sent().find_map(|message| Some(fault(message.frame, None, self.unplanned(message)?))));
+            let planned = sent().filter(|message| !self.is_on_purpose(connection, message.offset));
+            let mut unplanned =
+                planned.filter_map(|message| Some(fault(message.frame, None, self.unplanned(message)?)));
+            all.push(unplanned.next());
+            let nobody = self.case().login == Login::Anonymous;
+            let other = followed.sessions.values().find(|session| session.anonymous_logon != nobody);
+            let at = other.and_then(|session| followed.messages.get(session.established));
+            all.push(at.map(|message| fault(message.frame, None, OTHER_LOGON.to_owned())));
+            let whole = |message: &&Message| {
+                message.signature.is_valid() && self.is_broken(connection, message.offset)
+            };
+            all.push(
+                sent()
+                    .find(whole)
+                    .map(|message| fault(message.frame, None, not_broken(&message.command(), message.frame))),
+            );
         }
         if let Some(followed) = self.smb1.get(connection as usize) {
             let sent = || followed.messages.iter().filter(|message| message.way == Way::ToServer);
             let signs = self.targets_signing(followed);
             let activated = followed.activated;
             let wrong = |message: &&smb1::follow::Message| {
-                let behind = activated.is_some_and(|activated| {
-                    followed.messages.get(activated.response).is_some_and(|m| m.frame < message.frame)
-                });
+                let behind = activated.is_some_and(|activated| old::is_behind(activated.response, message));
                 behind
                     && signs
                     && !message.signature.is_valid()
@@ -133,8 +164,42 @@ impl View<'_> {
             all.push(sent().find_map(|message| {
                 Some(fault(message.frame, None, self.smb1_unplanned(followed, message)?))
             }));
+            let nobody = self.case().login == Login::Anonymous;
+            let other = followed.sessions.values().find(|session| session.anonymous_logon != nobody);
+            let at = other.and_then(|session| followed.messages.get(session.request));
+            all.push(at.map(|message| fault(message.frame, None, OTHER_LOGON.to_owned())));
+            // A client that goes on signing saw an answer that was signed: if it does not verify here, the key is not the
+            // session's.
+            let first = followed.sessions.values().filter(|session| old::identity(session) == As::User);
+            let first = first.min_by_key(|session| session.established);
+            if let (true, None, Some(session)) = (signs, activated, first)
+                && let Some(answer) = followed.messages.get(session.established)
+                && sent().any(|message| {
+                    old::is_behind(session.established, message)
+                        && message.is_flagged()
+                        && old::is_something(message.signature)
+                })
+            {
+                let what = "the client goes on signing, and nothing verifies with the key in the evidence";
+                all.push(Some(fault(answer.frame, Some(u64::from(session.uid)), what.to_owned())));
+            }
+            let whole = |message: &&smb1::follow::Message| {
+                message.signature.is_valid() && self.is_broken(connection, message.offset)
+            };
+            all.push(
+                sent()
+                    .find(whole)
+                    .map(|message| fault(message.frame, None, not_broken(&message.command(), message.frame))),
+            );
         }
         all.into_iter().flatten().min_by_key(|fault| fault.frame)
+    }
+
+    /// Whether the request that begins at `offset` was planned to carry no valid signature.
+    fn is_broken(&self, connection: u32, offset: u64) -> bool {
+        self.deviation_at(connection, offset).is_some_and(|deviation| {
+            !matches!(deviation, Deviation::Session(_) | Deviation::MessageId(_) | Deviation::Negotiate(_))
+        })
     }
 
     /// Whether the planned client signs on this connection, once a user has logged on.
@@ -174,9 +239,7 @@ impl View<'_> {
         }
         // What it says of signing counts until signing is active ([MS-CIFS] 2.2.3.1).
         if command != smb1::Command::SESSION_SETUP_ANDX
-            || followed.activated.is_some_and(|activated| {
-                followed.messages.get(activated.response).is_some_and(|response| response.frame < frame)
-            })
+            || followed.activated.is_some_and(|activated| old::is_behind(activated.response, request))
         {
             return None;
         }
@@ -237,6 +300,10 @@ fn is_proved(connection: &Connection, session: &Session) -> bool {
 fn proves(request: &[u8]) -> bool {
     const OPENING: &[u8] = b"NTLMSSP\0\x01\0\0\0";
     !request.windows(OPENING.len()).any(|window| window == OPENING)
+}
+
+fn not_broken(command: &impl std::fmt::Display, frame: u64) -> String {
+    format!("the client's {command} (frame {frame}) was to be broken and is not")
 }
 
 fn wrongly_signed(command: &impl std::fmt::Display, frame: u64) -> String {

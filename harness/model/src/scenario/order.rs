@@ -26,6 +26,14 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
                 negotiated = true;
                 continue;
             }
+            // A client that was refused may ask again (3.3.5.4), and one that was not is to be sent away.
+            Action::Negotiate if logged_on || negotiated && step.deviate.is_none() => {
+                return wrong("a connection negotiates once, first of all");
+            }
+            Action::Negotiate => {
+                negotiated = step.deviate.is_none();
+                continue;
+            }
             Action::SessionSetup if logged_on => {
                 return wrong(
                     "it is the first step, or the first after multi-protocol-negotiate, and no other is",
@@ -43,7 +51,7 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
             continue;
         }
         match step.action {
-            Action::MultiProtocolNegotiate | Action::SessionSetup | Action::Echo => {}
+            Action::MultiProtocolNegotiate | Action::Negotiate | Action::SessionSetup | Action::Echo => {}
             Action::TreeConnect if mounted => return wrong("the share is mounted already"),
             Action::TreeConnect => mounted = true,
             Action::ValidateNegotiate => {

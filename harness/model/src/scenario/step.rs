@@ -1,12 +1,15 @@
 //! One step of a scenario: what to do, when, what to do wrong, and how the answer must look.
 
+use super::deviation::Deviation;
 use crate::case::Axes;
 use crate::expectation::Condition;
 use crate::outcome::CheckLevel;
 use crate::status::NtStatus;
 use crate::words::Dialect;
 use schemars::JsonSchema;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One protocol action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +18,8 @@ pub enum Action {
     /// Connects and sends SMB_COM_NEGOTIATE with the dialect strings of `protocols` ([MS-SMB2] 3.2.4.2.2.1): the server
     /// answers it in SMB1, or with the first message of SMB2.
     MultiProtocolNegotiate,
+    /// Connects and sends SMB2 NEGOTIATE.
+    Negotiate,
     /// Connects, negotiates and logs on, as far as an earlier step has not.
     SessionSetup,
     /// Mounts the share named by `share`.
@@ -63,6 +68,7 @@ impl Action {
     pub const fn word(self) -> &'static str {
         match self {
             Self::MultiProtocolNegotiate => "multi-protocol-negotiate",
+            Self::Negotiate => "negotiate",
             Self::SessionSetup => "session-setup",
             Self::TreeConnect => "tree-connect",
             Self::ValidateNegotiate => "validate-negotiate",
@@ -90,9 +96,11 @@ impl Action {
     #[must_use]
     pub const fn is_of(self, dialect: Dialect) -> bool {
         match self {
-            Self::ValidateNegotiate | Self::Flush | Self::QueryInfo | Self::QueryDirectory => {
-                !matches!(dialect, Dialect::Nt1)
-            }
+            Self::Negotiate
+            | Self::ValidateNegotiate
+            | Self::Flush
+            | Self::QueryInfo
+            | Self::QueryDirectory => !matches!(dialect, Dialect::Nt1),
             Self::SecondSession
             | Self::QueryFs
             | Self::DfsReferral
@@ -165,37 +173,6 @@ impl Protocol {
     }
 }
 
-/// One thing done wrong on purpose, in the last request of a step. The client that does it knows better: it signs as it
-/// should and then breaks that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Deviation {
-    /// The signature is another one.
-    Signature(WrongSignature),
-    /// It is signed with a sequence number that is so much off ([MS-CIFS] 3.2.4.1.3).
-    Sequence(i32),
-    /// The flag that says that the message is signed.
-    Flag(WrongFlag),
-}
-
-/// What is wrong with a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum WrongSignature {
-    /// One bit is another.
-    FlipBit,
-    /// There is none: the field is zero, and so is the flag.
-    Missing,
-}
-
-/// What is wrong with the flag of a signed message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum WrongFlag {
-    /// It was cleared after signing: the signature is kept and is that of the message with the flag.
-    Dropped,
-}
-
 /// A share by what it is for; the target says what it is called there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ShareRole {
@@ -214,24 +191,77 @@ pub enum ShareRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepExpect {
-    /// The status of the answer.
-    #[serde(default = "success")]
-    pub status: NtStatus,
+    /// The status of the answer, or those of which it must have one. None at all where there must be no answer.
+    #[serde(default = "success", deserialize_with = "one_or_more")]
+    pub status: Vec<NtStatus>,
+    /// What besides is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub or: Option<Instead>,
     /// How strongly.
     #[serde(default = "must")]
     pub level: CheckLevel,
 }
 
-const fn success() -> NtStatus {
-    NtStatus::SUCCESS
+impl StepExpect {
+    /// Whether an answer with this status is right.
+    #[must_use]
+    pub fn takes(&self, status: NtStatus) -> bool {
+        self.status.contains(&status)
+    }
+
+    /// What is right, for a person.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut words: Vec<String> = self.status.iter().map(ToString::to_string).collect();
+        if self.or == Some(Instead::Disconnect) {
+            words.push("the end of the connection".to_owned());
+        }
+        words.join(" or ")
+    }
+}
+
+/// What may take the place of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Instead {
+    /// The end of the connection, before or after the answer. The steps behind it are then not expected any more.
+    Disconnect,
+    /// The end of the connection, but only after the answer.
+    DisconnectAfter,
+}
+
+fn success() -> Vec<NtStatus> {
+    vec![NtStatus::SUCCESS]
 }
 
 const fn must() -> CheckLevel {
     CheckLevel::Must
 }
 
+/// One status, or a list of them.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NtStatus>, D::Error> {
+    struct Statuses;
+    impl<'de> Visitor<'de> for Statuses {
+        type Value = Vec<NtStatus>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the name or the number of a status, or a list of them")
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<NtStatus>, E> {
+            text.parse().map(|status| vec![status]).map_err(E::custom)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<NtStatus>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(status) = seq.next_element()? {
+                all.push(status);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_any(Statuses)
+}
+
 impl Default for StepExpect {
     fn default() -> Self {
-        Self { status: success(), level: must() }
+        Self { status: success(), or: None, level: must() }
     }
 }

@@ -29,19 +29,10 @@ impl Signing {
         // A message that was built has a header, so it is long enough to sign and to break.
         let _ = self.key.sign(message, signed_as);
         match deviation {
-            None | Some(Deviation::Sequence(_)) => {}
-            Some(Deviation::Signature(WrongSignature::FlipBit)) => {
-                if let Some(byte) = message.get_mut(Header::SIGNATURE.start) {
-                    *byte ^= 1;
-                }
-            }
-            Some(Deviation::Signature(WrongSignature::Missing)) => {
-                clear_flag(message);
-                if let Some(signature) = message.get_mut(Header::SIGNATURE) {
-                    signature.fill(0);
-                }
-            }
+            Some(Deviation::Signature(wrong)) => break_signature(message, wrong, signed_as),
             Some(Deviation::Flag(WrongFlag::Dropped)) => clear_flag(message),
+            // The others are none of SMB1's, and no plan has them there.
+            _ => {}
         }
         number
     }
@@ -60,6 +51,35 @@ impl Signing {
     /// ([MS-CIFS] 3.3.5.2.3).
     pub(super) fn refused(&mut self, number: u32) {
         self.sequence.resume_at(number);
+    }
+}
+
+fn break_signature(message: &mut [u8], wrong: WrongSignature, number: u32) {
+    let flip = |message: &mut [u8], byte: u8| {
+        let at = Header::SIGNATURE.start + usize::from(byte).min(Header::SIGNATURE.len() - 1);
+        if let Some(byte) = message.get_mut(at) {
+            *byte ^= 1;
+        }
+    };
+    match wrong {
+        WrongSignature::FlipBit => flip(message, 0),
+        WrongSignature::Byte(byte) => flip(message, byte),
+        WrongSignature::Random | WrongSignature::WrongKey => {
+            // Of a key that nobody has, any bytes are the signature.
+            let _ = MacKey::new(b"a key nobody has", b"").sign(message, number);
+        }
+        WrongSignature::Zero | WrongSignature::Missing => {
+            if let Some(signature) = message.get_mut(Header::SIGNATURE) {
+                signature.fill(0);
+            }
+            if wrong == WrongSignature::Missing {
+                clear_flag(message);
+            }
+        }
+        WrongSignature::OtherAlgorithm
+        | WrongSignature::SessionKey
+        | WrongSignature::ServerRole
+        | WrongSignature::CancelBit => {}
     }
 }
 

@@ -97,6 +97,7 @@ impl Client<'_> {
                 self.transact(header, message, deviation, recorder).await?;
             }
             Action::MultiProtocolNegotiate
+            | Action::Negotiate
             | Action::ValidateNegotiate
             | Action::Flush
             | Action::QueryInfo

@@ -1,10 +1,10 @@
 //! One request and its final response: message ids, credits, signatures.
 
-use super::Client;
+use super::{Client, deviate};
 use crate::Stop;
 use evidence::Recorder;
 use model::{Dialect, NtStatus};
-use smb::wire::{self, Body, Flags, Header};
+use smb::wire::{self, Body, Command, Flags, Header};
 
 /// How many credits are asked for with each request: enough to never run dry one request at a time.
 const CREDITS: u16 = 32;
@@ -42,15 +42,45 @@ impl Client<'_> {
         self.transact(body, sign, recorder).await.map(|(_, answer)| answer)
     }
 
-    /// The same, and gives the request as it was sent, too.
+    /// The same, and gives the request as it was sent, too. It is here that a step's deviation is done.
     pub(super) async fn transact<B: Body>(
         &mut self,
         body: &B,
         sign: Sign,
         recorder: &mut Recorder,
     ) -> Result<(Vec<u8>, Answer), Stop> {
+        let mut header = self.next_header(B::COMMAND)?;
+        let deviation = self.deviation.take();
+        if let Some(deviation) = deviation {
+            deviate::header(&mut header, deviation);
+        }
+        let mut request = wire::message(&header, body).map_err(Stop::Request)?;
+        let signs = self.session.as_ref().is_some_and(|session| session.signs) || sign == Sign::Always;
+        // What is broken on purpose is mostly a signature, and so there is one.
+        let signs = signs || deviation.is_some();
+        if let Some(key) = self.session.as_ref().and_then(|session| session.key.as_ref()).filter(|_| signs) {
+            // A message that was built has a header, so it is long enough to sign.
+            let _ = key.sign(&mut request);
+        }
+        let Some(deviation) = deviation else {
+            let answer = self.round_trip(&request, &header, recorder).await?;
+            self.verify(&answer)?;
+            return Ok((request, answer));
+        };
+        let session = self.session.as_ref().filter(|session| session.key.is_some());
+        let session =
+            session.ok_or(Stop::GivesUp("there is no signing key, so there is nothing to deviate from"))?;
+        deviate::message(&mut request, deviation, session);
+        // The answer is known by what was sent, and it is the judge's to say how it must be signed.
+        let sent = Header::parse(&request).unwrap_or(header);
+        let answer = self.round_trip(&request, &sent, recorder).await?;
+        Ok((request, answer))
+    }
+
+    /// The header of the next request, which takes a credit and a MessageId.
+    pub(super) fn next_header(&mut self, command: Command) -> Result<Header, Stop> {
         self.credits = self.credits.checked_sub(1).ok_or(Stop::NoCredits)?;
-        let mut header = Header::request(B::COMMAND);
+        let mut header = Header::request(command);
         header.message_id = self.message_id;
         header.credits = CREDITS;
         // 2.0.2 knows no CreditCharge: the field is reserved there (2.2.1.2).
@@ -58,18 +88,10 @@ impl Client<'_> {
         header.tree_id = self.tree;
         header.session_id = self.session.as_ref().map_or(0, |session| session.id);
         self.message_id += 1;
-        let mut request = wire::message(&header, body).map_err(Stop::Request)?;
-        let signs = self.session.as_ref().is_some_and(|session| session.signs) || sign == Sign::Always;
-        if let Some(key) = self.session.as_ref().and_then(|session| session.key.as_ref()).filter(|_| signs) {
-            // A message that was built has a header, so it is long enough to sign.
-            let _ = key.sign(&mut request);
-        }
-        let answer = self.round_trip(&request, &header, recorder).await?;
-        self.verify(&answer)?;
-        Ok((request, answer))
+        Ok(header)
     }
 
-    async fn round_trip(
+    pub(super) async fn round_trip(
         &mut self,
         request: &[u8],
         sent: &Header,

@@ -16,11 +16,11 @@ use smb::wire::{Flags, SecurityMode, SessionFlags, SessionSetupRequest, SessionS
 impl Client<'_> {
     /// NEGOTIATE, as far as it is not done, and SESSION_SETUP.
     pub(super) async fn log_on(&mut self, recording: &mut Recording) -> Result<(), Stop> {
-        let mut preauth = PreauthHash::default();
         let negotiated = match self.negotiated.take() {
             Some(negotiated) => negotiated,
-            None => self.negotiate(&mut preauth, &mut recording.recorder).await?,
+            None => self.negotiate(&mut recording.recorder).await?,
         };
+        let mut preauth = negotiated.preauth.clone();
         let dialect = negotiated.dialect;
         let (id, session_key, flags, last) =
             self.session_setup(&negotiated.hint, &mut preauth, recording).await?;
@@ -29,14 +29,14 @@ impl Client<'_> {
             session_id: id,
             key: session_key,
         });
-        let key = kdf::signing_key(dialect, &session_key, preauth.value());
-        let key = SigningKey::new(negotiated.algorithm, key).ok();
+        let signing_key = kdf::signing_key(dialect, &session_key, preauth.value());
+        let key = SigningKey::new(negotiated.algorithm, signing_key).ok();
         let (guest, null) = (flags.contains(SessionFlags::IS_GUEST), flags.contains(SessionFlags::IS_NULL));
         let secret = identity(&self.context, guest, null)? == As::User;
         let signs = secret
             && (self.context.case.client.requires_signing()
                 || negotiated.security_mode.contains(SecurityMode::SIGNING_REQUIRED));
-        self.session = Some(Session { id, key: key.filter(|_| secret), signs });
+        self.session = Some(Session { id, key: key.filter(|_| secret), session_key, signing_key, signs });
         if secret && dialect == Dialect::Smb311 && !last.header.flags.contains(Flags::SIGNED) {
             return Err(Stop::GivesUp("the client gave up: the final SESSION_SETUP response is not signed"));
         }
@@ -68,7 +68,7 @@ impl Client<'_> {
                     first = false;
                     preauth.update(&answer.message);
                     let body: SessionSetupResponse = answer.body()?;
-                    let session = Session { id: answer.header.session_id, key: None, signs: false };
+                    let session = Session::beginning(answer.header.session_id);
                     self.session = Some(session);
                     token = authenticator.next(&body.security_buffer)?;
                 }

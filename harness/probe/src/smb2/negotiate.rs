@@ -1,14 +1,14 @@
 //! NEGOTIATE: dialect, signing algorithm, and what the server says of signing.
 
-use super::Client;
 use super::exchange::Sign;
+use super::{Client, deviate};
 use crate::Stop;
 use evidence::Recorder;
-use model::scenario::Protocol;
-use model::{Algorithm, Dialect, NtStatus, SigningOffer};
+use model::scenario::{Protocol, WrongNegotiate};
+use model::{Algorithm, Deviation, Dialect, NtStatus, SigningOffer};
 use smb::preauth::PreauthHash;
 use smb::wire::{
-    Body, Capabilities, Command, ContextData, DialectRevision, Flags, Header, NegotiateContext,
+    self, Body, Capabilities, Command, ContextData, DialectRevision, Flags, Header, NegotiateContext,
     NegotiateRequest, NegotiateResponse, PreauthIntegrity, SecurityMode, SigningCapabilities,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Negotiated {
     pub(super) security_mode: SecurityMode,
     /// The server's first token.
     pub(super) hint: Vec<u8>,
+    /// The hash of 3.1.1 so far.
+    pub(super) preauth: PreauthHash,
 }
 
 impl Client<'_> {
@@ -55,11 +57,7 @@ impl Client<'_> {
     }
 
     /// Sends the SMB2 NEGOTIATE.
-    pub(super) async fn negotiate(
-        &mut self,
-        preauth: &mut PreauthHash,
-        recorder: &mut Recorder,
-    ) -> Result<Negotiated, Stop> {
+    pub(super) async fn negotiate(&mut self, recorder: &mut Recorder) -> Result<Negotiated, Stop> {
         let request = self.negotiate_request()?;
         self.request = Some(request.clone());
         let (sent, answer) = self.transact(&request, Sign::AsSession, recorder).await?;
@@ -67,9 +65,39 @@ impl Client<'_> {
             return Err(Stop::GivesUp("the server refused NEGOTIATE"));
         }
         let response = answer.body()?;
+        let mut preauth = PreauthHash::default();
         preauth.update(&sent);
         preauth.update(&answer.message);
-        self.settle(response)
+        Ok(Negotiated { preauth, ..self.settle(response)? })
+    }
+
+    /// The step `negotiate`, with what it does wrong on purpose. What is refused is asked again, rightly, by the logon.
+    pub(super) async fn negotiate_step(
+        &mut self,
+        deviation: Option<Deviation>,
+        recorder: &mut Recorder,
+    ) -> Result<(), Stop> {
+        let Some(Deviation::Negotiate(wrong)) = deviation else {
+            self.negotiated = Some(self.negotiate(recorder).await?);
+            return Ok(());
+        };
+        let mut body = self.negotiate_request()?;
+        deviate::request(&mut body, wrong)?;
+        let mut header = self.next_header(Command::NEGOTIATE)?;
+        header.session_id = 0;
+        let mut request = wire::message(&header, &body).map_err(Stop::Request)?;
+        if wrong == WrongNegotiate::Signed {
+            deviate::sign_without_a_key(&mut request);
+        }
+        let answer = self.round_trip(&request, &header, recorder).await?;
+        if answer.header.status == NtStatus::SUCCESS && wrong.is_granted() {
+            let mut preauth = PreauthHash::default();
+            preauth.update(&request);
+            preauth.update(&answer.message);
+            self.request = Some(body);
+            self.negotiated = Some(Negotiated { preauth, ..self.settle(answer.body()?)? });
+        }
+        Ok(())
     }
 
     /// What a response settles.
@@ -82,7 +110,7 @@ impl Client<'_> {
         self.dialect = Some(dialect);
         let algorithm = self.algorithm(dialect, &response)?;
         let NegotiateResponse { security_mode, security_buffer: hint, .. } = response;
-        Ok(Negotiated { dialect, algorithm, security_mode, hint })
+        Ok(Negotiated { dialect, algorithm, security_mode, hint, preauth: PreauthHash::default() })
     }
 
     /// What the client says of signing ([MS-SMB2] 3.2.4.2.2.2).
@@ -148,6 +176,6 @@ impl Client<'_> {
     }
 }
 
-fn context(data: &impl ContextData) -> Result<NegotiateContext, Stop> {
+pub(super) fn context(data: &impl ContextData) -> Result<NegotiateContext, Stop> {
     NegotiateContext::of(data).map_err(Stop::Request)
 }

@@ -27,21 +27,36 @@ const NO_FILE: FileId = FileId { persistent: u64::MAX, volatile: u64::MAX };
 impl Client<'_> {
     /// Carries out one step. A later step that needs what this one did not get stops the case.
     pub(crate) async fn step(&mut self, step: &Step, recording: &mut Recording) -> Result<(), Stop> {
+        self.deviation = step.deviate;
+        // What a step does wrong on purpose changes nothing that the next one builds on.
+        let (tree, file) = (self.tree, self.file);
+        let result = self.carry_out(step, recording).await;
         if step.deviate.is_some() {
-            return Err(Stop::GivesUp("a client of SMB2 has no deviations"));
+            (self.tree, self.file) = (tree, file);
         }
+        result
+    }
+
+    async fn carry_out(&mut self, step: &Step, recording: &mut Recording) -> Result<(), Stop> {
         let recorder = match step.action {
             Action::SessionSetup => return self.log_on(recording).await,
+            Action::Negotiate => {
+                let deviation = self.deviation.take();
+                return self.negotiate_step(deviation, &mut recording.recorder).await;
+            }
             _ => &mut recording.recorder,
         };
         match step.action {
-            Action::SessionSetup => {}
+            Action::SessionSetup | Action::Negotiate => {}
             Action::TreeConnect => {
                 self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?;
             }
             Action::ValidateNegotiate => self.validate_negotiate(recorder).await?,
             Action::Create => {
                 let answer = self.open(CreateDisposition::CREATE, recorder).await?;
+                if step.deviate.is_some() {
+                    return Ok(());
+                }
                 if answer.header.status != NtStatus::SUCCESS {
                     return Err(Stop::GivesUp("the server did not create the file"));
                 }
@@ -54,8 +69,12 @@ impl Client<'_> {
                 }
             }
             Action::Write => {
-                let body =
-                    WriteRequest { file_id: self.file()?, data: PATTERN.to_vec(), ..Default::default() };
+                // What is to be refused is something else, so that it is seen if it is not.
+                let data = match step.deviate {
+                    Some(_) => PATTERN.iter().rev().copied().collect(),
+                    None => PATTERN.to_vec(),
+                };
+                let body = WriteRequest { file_id: self.file()?, data, ..Default::default() };
                 self.exchange(&body, Sign::AsSession, recorder).await?;
             }
             Action::Flush => {
@@ -113,9 +132,10 @@ impl Client<'_> {
         let path = format!("\\\\{}", self.context.share(share));
         let body = TreeConnectRequest { path: utf16(&path), ..Default::default() };
         let sign = if self.dialect == Some(Dialect::Smb311) { Sign::Always } else { Sign::AsSession };
+        let deviates = self.deviation.is_some();
         let answer = self.exchange(&body, sign, recorder).await?;
         if answer.header.status != NtStatus::SUCCESS {
-            return Err(Stop::GivesUp("the server refused TREE_CONNECT"));
+            return if deviates { Ok(()) } else { Err(Stop::GivesUp("the server refused TREE_CONNECT")) };
         }
         self.tree = answer.header.tree_id;
         Ok(())

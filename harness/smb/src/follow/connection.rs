@@ -250,7 +250,11 @@ impl Connection {
             self.outstanding.insert(header.message_id, index);
         }
         match header.command {
-            Command::NEGOTIATE => self.preauth.update(&message.bytes),
+            // It begins anew with every NEGOTIATE until one is granted ([MS-SMB2] 3.3.5.4).
+            Command::NEGOTIATE if self.negotiated.is_none() => {
+                self.preauth = PreauthHash::default();
+                self.preauth.update(&message.bytes);
+            }
             Command::SESSION_SETUP if !self.sessions.contains_key(&header.session_id) => {
                 let mut pending = self
                     .setups
@@ -293,8 +297,8 @@ impl Connection {
         else {
             return;
         };
-        if message.header.status != NtStatus::SUCCESS {
-            return;
+        if message.header.status != NtStatus::SUCCESS || self.negotiated.is_some() {
+            return; // A connection negotiates once (3.3.5.4).
         }
         self.preauth.update(&message.bytes);
         self.negotiated = Some(Negotiated {

@@ -70,6 +70,8 @@ impl Signature {
 /// One message.
 #[derive(Debug, Clone)]
 pub struct Message {
+    /// Its place among the messages of the connection.
+    pub index: usize,
     /// Which way it went.
     pub way: Way,
     /// The packet in which it begins.
@@ -103,12 +105,18 @@ impl Message {
         self.header.flags2.contains(Flags2::SECURITY_SIGNATURE)
     }
 
-    /// Whether it is an oplock break: LOCKING_ANDX of the server that answers nothing, and is not signed
-    /// ([MS-CIFS] 3.2.5.42).
+    /// Whether it is an oplock break: LOCKING_ANDX of the server that answers nothing, with the PID and MID of nobody and
+    /// OPLOCK_RELEASE in TypeOfLock ([MS-CIFS] 2.2.4.32.1, 3.3.4.2). It alone is not signed (3.2.5.42).
     #[must_use]
     pub fn is_oplock_break(&self) -> bool {
+        /// TypeOfLock: behind the header, WordCount, the AndX block and FID.
+        const TYPE_OF_LOCK: usize = Header::LEN + 1 + 4 + 2;
+        const OPLOCK_RELEASE: u8 = 0x02;
         self.way == Way::ToClient
             && self.header.command == Command::LOCKING_ANDX
             && !self.header.flags.contains(Flags::REPLY)
+            && self.header.mid == u16::MAX
+            && self.header.pid & 0xFFFF == 0xFFFF
+            && self.bytes.get(TYPE_OF_LOCK).is_some_and(|kind| kind & OPLOCK_RELEASE != 0)
     }
 }

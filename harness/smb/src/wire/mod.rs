@@ -12,17 +12,25 @@
 mod close;
 mod codes;
 mod compound;
+mod compound_signed;
 mod contexts;
 mod create;
+mod credits;
 mod error;
 mod error_response;
 mod file_codes;
 mod header;
 mod io;
 mod ioctl;
+mod lease;
+mod lock;
 mod negotiate;
+mod notify;
+mod oplock_break;
+mod payload;
 mod query;
 mod session;
+mod set_info;
 mod simple;
 mod text;
 mod tree;
@@ -32,11 +40,13 @@ pub use codes::{
     Capabilities, Command, ContextType, DialectRevision, Flags, SecurityMode, SessionFlags, SessionSetupFlags,
 };
 pub use compound::{Element, MAX_ELEMENTS, compound, elements};
+pub use compound_signed::compound_signed;
 pub use contexts::{
     CompressionCapabilities, ContextData, EncryptionCapabilities, NegotiateContext, NetName,
     PreauthIntegrity, RdmaTransformCapabilities, SigningCapabilities, TransportCapabilities,
 };
 pub use create::{CreateContext, CreateRequest, CreateResponse, FileId};
+pub use credits::credit_charge;
 pub use error::WireError;
 pub use error_response::{ErrorContext, ErrorResponse};
 pub use file_codes::{
@@ -47,9 +57,21 @@ pub use file_codes::{
 pub use header::{Header, Protocol};
 pub use io::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
 pub use ioctl::{IoctlRequest, IoctlResponse, ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse};
+pub use lease::{Lease, LeaseContext, LeaseFlags, LeaseState, LeaseV2};
+pub use lock::{LockElement, LockFlags, LockRequest, LockResponse};
 pub use negotiate::{NegotiateRequest, NegotiateResponse};
+pub use notify::{ChangeNotifyFlags, ChangeNotifyRequest, ChangeNotifyResponse, CompletionFilter};
+pub use oplock_break::{
+    BreakAcknowledgment, BreakNotification, BreakResponse, LeaseBreakAcknowledgment, LeaseBreakFlags,
+    LeaseBreakNotification, LeaseBreakResponse, OplockBreakAcknowledgment, OplockBreakNotification,
+    OplockBreakResponse,
+};
 pub use query::{QueryDirectoryRequest, QueryDirectoryResponse, QueryInfoRequest, QueryInfoResponse};
 pub use session::{SessionSetupRequest, SessionSetupResponse};
+pub use set_info::{
+    FileBasicInformation, FileDispositionInformation, FileEndOfFileInformation, SetInfoRequest,
+    SetInfoResponse,
+};
 pub use simple::{
     CancelRequest, EchoRequest, EchoResponse, LogoffRequest, LogoffResponse, TreeDisconnectRequest,
     TreeDisconnectResponse,

@@ -42,17 +42,16 @@ fn a_logon_with_a_tree_connect_behind_it_activates(
     assert_eq!(peers.echo(2, 2), [valid(2), valid(3)]);
 }
 
-#[test]
-fn opening_reading_and_closing_in_one_has_one_number() {
-    let mut peers = Peers::signing();
-    let header = peers.header(Command::NT_CREATE_ANDX, 2);
+/// Opening, reading and closing in one, and the answer to it, signed and not sent yet.
+fn open_read_close(peers: &mut Peers, mid: u16, number: u32) -> (usize, Vec<u8>) {
+    let header = peers.header(Command::NT_CREATE_ANDX, mid);
     let create = NtCreateRequest::default().with_name(false, "a.txt").unwrap();
     let mut chain = ChainBuilder::new(&header);
     chain.push(&create).unwrap();
     chain.push(&ReadRequest { fid: 0xFFFF, max_count: 5, ..Default::default() }).unwrap();
     chain.push(&CloseRequest { fid: 0xFFFF, ..Default::default() }).unwrap();
     let mut request = chain.finish();
-    peers.key.sign(&mut request, 2).unwrap();
+    peers.key.sign(&mut request, number).unwrap();
     let request = peers.bytes(Way::ToServer, &request);
     // WordCount says 42, and there are 50 words: the rest of the chain is found all the same.
     let extended = Some(NtCreateExtended { word_count: 42, ..Default::default() });
@@ -61,17 +60,26 @@ fn opening_reading_and_closing_in_one_has_one_number() {
     chain.push(&ReadResponse { data: b"hello".to_vec(), ..Default::default() }).unwrap();
     chain.push(&CloseResponse {}).unwrap();
     let mut response = chain.finish();
+    peers.key.sign(&mut response, number + 1).unwrap();
+    (request, response)
+}
+
+#[test]
+fn opening_reading_and_closing_in_one_has_one_number() {
+    let mut peers = Peers::signing();
+    let (request, response) = open_read_close(&mut peers, 2, 2);
     let commands: Vec<_> = blocks(&response).unwrap().iter().map(|block| block.command).collect();
     assert_eq!(commands, [Command::NT_CREATE_ANDX, Command::READ_ANDX, Command::CLOSE]);
-    peers.key.sign(&mut response, 3).unwrap();
     let good = peers.bytes(Way::ToClient, &response);
     assert_eq!([peers.said(request), peers.said(good)], [valid(2), valid(3)]);
     assert_eq!(peers.connection.messages[request].responses, [good]);
     // A byte of the last link is signed as one of the first is.
+    let (request, mut response) = open_read_close(&mut peers, 3, 4);
     *response.last_mut().unwrap() ^= 1;
     let bad = peers.bytes(Way::ToClient, &response);
-    assert_eq!((peers.said(bad).0, other(peers.said(bad).1)), (Some(3), None));
-    assert_eq!(peers.echo(3, 4), [valid(4), valid(5)]);
+    assert_eq!(peers.said(request), valid(4));
+    assert_eq!((peers.said(bad).0, other(peers.said(bad).1)), (Some(5), None));
+    assert_eq!(peers.echo(4, 6), [valid(6), valid(7)]);
 }
 
 #[test]

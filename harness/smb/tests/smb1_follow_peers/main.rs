@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod answers;
 mod chains;
 mod sessions;
 
@@ -277,10 +278,12 @@ fn all_responses_to_an_echo_have_one_number_and_responses_come_in_any_order() {
         assert_eq!(peers.said(*responses.last().unwrap()), valid(3));
     }
     assert_eq!(peers.connection.messages[echo].responses, responses);
-    let wrong = peers.response(2, &EchoResponse::default(), Command::ECHO, Some(5));
-    assert_eq!(other(peers.said(wrong).1), Some(5));
-    let far = peers.response(2, &EchoResponse::default(), Command::ECHO, Some(12));
-    assert_eq!(other(peers.said(far).1), None, "nine off");
+    peers.request(4, &EchoRequest::default(), Command::ECHO, Some(6));
+    let wrong = peers.response(4, &EchoResponse::default(), Command::ECHO, Some(9));
+    assert_eq!((peers.said(wrong).0, other(peers.said(wrong).1)), (Some(7), Some(9)));
+    peers.request(5, &EchoRequest::default(), Command::ECHO, Some(8));
+    let far = peers.response(5, &EchoResponse::default(), Command::ECHO, Some(18));
+    assert_eq!((peers.said(far).0, other(peers.said(far).1)), (Some(9), None), "nine off");
 }
 
 #[test]
@@ -360,7 +363,7 @@ fn an_unsigned_request_takes_no_number() {
 fn an_oplock_break_needs_no_signature_and_an_answer_to_nothing_has_no_number() {
     let mut peers = Peers::signing();
     let raw = Raw { words: vec![0xFF; 16], bytes: vec![] };
-    let header = Header { flags: Flags(0), ..peers.header(Command::LOCKING_ANDX, 0xFFFF) };
+    let header = Header { flags: Flags(0), pid: 0xFFFF, ..peers.header(Command::LOCKING_ANDX, 0xFFFF) };
     let oplock_break = peers.send(Way::ToClient, &header, &raw, None);
     assert!(peers.connection.messages[oplock_break].is_oplock_break());
     assert_eq!(peers.said(oplock_break), (None, UNSIGNED));

@@ -60,24 +60,28 @@ fn a_signature_with_the_key_of_the_second_session_is_told(
     let right = peers.connection.messages.len();
     assert!((0..=right).all(|index| peers.connection.signed_with(index).is_none()), "nothing is wrong yet");
 
-    // Of the server.
-    peers.request(7, &EchoRequest::default(), Command::ECHO, Some(6));
-    let echo = |number| {
-        move |peers: &mut Peers| peers.response(7, &EchoResponse::default(), Command::ECHO, Some(number))
+    // Of the server, each time to a request of its own.
+    let mut sent = 6..;
+    let mut echo = |peers: &mut Peers, key: &MacKey, off: Option<u32>| {
+        let mid = sent.next().unwrap();
+        let number = 6 + 2 * u32::from(mid - 6);
+        let request = peers.request(mid, &EchoRequest::default(), Command::ECHO, Some(number));
+        assert_eq!(peers.said(request), valid(number));
+        let number = off.map(|off| number + 1 + off);
+        peers.with(key, |peers| peers.response(mid, &EchoResponse::default(), Command::ECHO, number))
     };
-    let (signature, uid) = peers.with(&key, echo(7));
+    let (signature, uid) = echo(&mut peers, &key, Some(0));
     assert_eq!((other(signature), uid), (None, Some(OTHER)));
-    assert_eq!(peers.with(&key, echo(9)).1, None, "as another number");
-    assert_eq!(peers.with(&MacKey::new(&[8; 16], b"?"), echo(7)).1, None, "with another response");
-    assert_eq!(peers.with(&own, echo(7)), (Signature::Valid, None));
-    let unsigned = peers.response(7, &EchoResponse::default(), Command::ECHO, None);
-    assert_eq!(peers.connection.signed_with(unsigned), None);
+    assert_eq!(echo(&mut peers, &key, Some(2)).1, None, "as another number");
+    assert_eq!(echo(&mut peers, &MacKey::new(&[8; 16], b"?"), Some(0)).1, None, "with another response");
+    assert_eq!(echo(&mut peers, &own, Some(0)), (Signature::Valid, None));
+    assert_eq!(echo(&mut peers, &own, None).1, None, "unsigned");
     let nothing =
         peers.with(&key, |peers| peers.response(77, &EchoResponse::default(), Command::ECHO, Some(7)));
     assert_eq!(nothing, (Signature::NoSequence, None));
     // Of the client.
     let (signature, uid) =
-        peers.with(&key, |peers| peers.request(8, &EchoRequest::default(), Command::ECHO, Some(8)));
+        peers.with(&key, |peers| peers.request(8, &EchoRequest::default(), Command::ECHO, Some(16)));
     assert_eq!((other(signature), uid), (None, Some(OTHER)));
 }
 

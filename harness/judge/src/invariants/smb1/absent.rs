@@ -12,13 +12,13 @@ const NO_DIALECT: u16 = 0xFFFF;
 
 /// [MS-SMB2] 3.3.5.3.2: a server that does not implement SMB1 and finds no string of SMB2 in an SMB_COM_NEGOTIATE "MUST
 /// disconnect the connection without sending a response". One that implements it and has it switched off takes no dialect
-/// ([MS-CIFS] 2.2.4.52.2). Neither selects NT LM 0.12.
+/// ([MS-CIFS] 3.3.5.42), or answers with an error. None of them selects NT LM 0.12.
 pub(super) const RULE: Invariant = Invariant {
     id: "smb1/absent",
     title: "A server that is set to speak no SMB1 ends the connection of a client that offers nothing else, or takes no dialect",
     level: CheckLevel::Must,
     subject: Subject::Server,
-    cites: &["MS-SMB2 3.3.5.3.2", "MS-CIFS 2.2.4.52.2"],
+    cites: &["MS-SMB2 3.3.5.3.2", "MS-CIFS 3.3.5.42", "MS-CIFS 2.2.4.52.2"],
     check: |view, report| {
         if view.case().server.dialects.0 == Dialect::Nt1 {
             return;

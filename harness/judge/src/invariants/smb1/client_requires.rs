@@ -21,8 +21,7 @@ pub(super) const RULE: Invariant = Invariant {
         }
         for (index, connection) in view.of_smb1() {
             for request in connection.messages.iter().filter(|m| m.way == Way::ToServer) {
-                let before =
-                    connection.activated.is_none_or(|on| !is_behind(connection, on.response, request));
+                let before = connection.activated.is_none_or(|on| !is_behind(on.response, request));
                 if request.command() != Command::SESSION_SETUP_ANDX || !before {
                     continue;
                 }

@@ -16,8 +16,7 @@ pub(super) const RULE: Invariant = Invariant {
         for exchanged in view.smb1_signed_answers() {
             let connection = exchanged.connection;
             let Some(activated) = connection.activated else { continue };
-            let position =
-                connection.messages.iter().position(|m| std::ptr::eq(m, exchanged.response)).unwrap_or(0);
+            let position = exchanged.response.index;
             let later = connection.sessions.values().any(|session| {
                 session.uid != activated.uid
                     && identity(session) == As::User

@@ -4,7 +4,7 @@ use super::super::Invariant;
 use crate::smb1::{identity, is_something, place};
 use model::{As, CheckLevel, Subject};
 use smb::follow::Way;
-use smb::smb1::{BSRSPYL, Header};
+use smb::smb1::{Command, MacKey, Sequence};
 
 /// [MS-SMB] 3.3.5.3: where the Action says guest, "signing MUST NOT be activated"; [MS-CIFS] 3.2.4.2.4 says the same of
 /// nobody. There is no secret to sign with.
@@ -22,23 +22,27 @@ pub(super) const RULE: Invariant = Invariant {
             let Some(first) = connection.sessions.values().map(|session| session.established).min() else {
                 continue;
             };
-            for (at, response) in connection.messages.iter().enumerate().skip(first) {
+            for response in connection.messages.iter().skip(first) {
                 if response.way != Way::ToClient || response.is_oplock_break() {
                     continue;
                 }
-                // The answer to SESSION_SETUP may repeat what the request had in the field ([MS-CIFS] 3.3.4.1).
-                let asked = response.request.and_then(|request| connection.messages.get(request));
-                let repeats = at == first
-                    && asked.is_some_and(|asked| {
-                        asked.bytes.get(Header::SIGNATURE) == response.bytes.get(Header::SIGNATURE)
-                    });
-                let filler = response.bytes.get(Header::SIGNATURE) == Some(&BSRSPYL[..]);
+                // What stands in the field of a SESSION_SETUP response is arbitrary while signing is inactive ([MS-CIFS]
+                // 3.3.4.1, <227>); a signature it must not be, and a guest's key is sixteen zero bytes.
+                let setup = response.command() == Command::SESSION_SETUP_ANDX;
+                let zero_key = MacKey::new(&[0; 16], &[]);
+                let signed = response.signature.is_valid()
+                    || setup && zero_key.verify(&response.bytes, Sequence::SETUP_RESPONSE).is_ok();
                 report.check(
                     super::signature_of(place(index, response)),
-                    !response.signature.is_valid()
-                        && (repeats || at == first && filler || !is_something(response.signature)),
+                    !signed && (setup || !is_something(response.signature)),
                     "no signature: a guest has no key",
-                    || super::describe(response.signature),
+                    || {
+                        if signed {
+                            "a valid signature".to_owned()
+                        } else {
+                            super::describe(response.signature)
+                        }
+                    },
                 );
             }
         }

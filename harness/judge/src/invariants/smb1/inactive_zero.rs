@@ -18,7 +18,7 @@ pub(super) const RULE: Invariant = Invariant {
         for (index, connection) in view.of_smb1() {
             let inactive = connection.activated.map_or(usize::MAX, |activated| activated.response);
             for response in connection.messages.iter().take(inactive).filter(|m| m.way == Way::ToClient) {
-                if response.command() == Command::SESSION_SETUP_ANDX || response.is_oplock_break() {
+                if response.command() == Command::SESSION_SETUP_ANDX {
                     continue;
                 }
                 report.check(

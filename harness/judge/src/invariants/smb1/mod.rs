@@ -3,6 +3,7 @@
 mod absent;
 mod bad_signature;
 mod client_requires;
+mod echo_data;
 mod echo_sequence;
 mod filler_ignored;
 mod first_session_key;
@@ -20,8 +21,8 @@ mod well_formed;
 
 use super::{Invariant, hex};
 use model::FrameRef;
-use smb::smb1::Header;
 use smb::smb1::follow::Signature;
+use smb::smb1::{BSRSPYL, Header};
 
 /// Every invariant of SMB1.
 pub(super) const INVARIANTS: &[Invariant] = &[
@@ -37,6 +38,7 @@ pub(super) const INVARIANTS: &[Invariant] = &[
     response_signed::RULE,
     signed_flag::RULE,
     sequence_number::RULE,
+    echo_data::RULE,
     echo_sequence::RULE,
     first_session_key::RULE,
     bad_signature::RULE,
@@ -56,6 +58,8 @@ const fn flags2_of(at: FrameRef) -> FrameRef {
 
 const _: () = assert!(Header::SIGNATURE.start == 14 && Header::FLAGS2.start == 10);
 
+const NOTHING: [u8; 8] = [0; 8];
+
 /// What a signature is, for a finding.
 fn describe(signature: Signature) -> String {
     match signature {
@@ -65,6 +69,8 @@ fn describe(signature: Signature) -> String {
             "SMB_FLAGS2_SMB_SECURITY_SIGNATURE clear, and bytes that are no valid signature".to_owned()
         }
         Signature::Valid => "a valid signature".to_owned(),
+        Signature::Invalid { got: BSRSPYL, .. } => "the filler BSRSPYL instead of a signature".to_owned(),
+        Signature::Invalid { got: NOTHING, .. } => "eight zero bytes instead of a signature".to_owned(),
         Signature::Invalid { expected, got, other_sequence: None } => {
             format!("signature {} where the bytes should carry {}", hex(&got), hex(&expected))
         }

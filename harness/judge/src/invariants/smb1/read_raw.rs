@@ -10,21 +10,19 @@ use smb::smb1::Command;
 /// MUST send a zero-length reply over the SMB transport to indicate failure".
 pub(super) const RULE: Invariant = Invariant {
     id: "smb1/read-raw",
-    title: "While signing is active, SMB_COM_READ_RAW is answered with a message of no bytes",
+    title: "SMB_COM_READ_RAW is answered with data alone, and while signing is active with none",
     level: CheckLevel::Must,
     subject: Subject::Server,
     cites: &["MS-CIFS 3.3.5.24"],
     check: |view, report| {
         for (index, connection) in view.of_smb1() {
-            let Some(activated) = connection.activated else { continue };
+            let active = connection.activated.map_or(usize::MAX, |activated| activated.response);
             for (number, request) in connection.messages.iter().enumerate() {
-                if request.way != Way::ToServer
-                    || request.command() != Command::READ_RAW
-                    || !is_behind(connection, activated.response, request)
-                {
+                if request.way != Way::ToServer || request.command() != Command::READ_RAW {
                     continue;
                 }
-                let expected = "a reply of no bytes";
+                let active = is_behind(active, request);
+                let expected = if active { "a reply of no bytes" } else { "data without a header" };
                 let reply = connection.raw_replies.iter().find(|reply| reply.request == number);
                 let answered = request.responses.first().and_then(|first| connection.messages.get(*first));
                 match (reply, answered) {
@@ -36,12 +34,14 @@ pub(super) const RULE: Invariant = Invariant {
                             element: 0,
                             bytes: None,
                         };
-                        report.check(at, reply.length == 0, expected, || format!("{} bytes", reply.length));
+                        report.check(at, !active || reply.length == 0, expected, || {
+                            format!("{} bytes", reply.length)
+                        });
                     }
                     (None, Some(message)) => report.check(place(index, message), false, expected, || {
                         format!("an SMB message with {}", message.header.status)
                     }),
-                    (None, None) if view.server_ended(index) => {
+                    (None, None) if active && view.server_ended(index) => {
                         report.check(place(index, request), false, expected, || {
                             "the end of the connection".to_owned()
                         });

@@ -17,12 +17,7 @@ pub(super) const RULE: Invariant = Invariant {
             let signature = exchanged.response.signature;
             report.check(
                 super::signature_of(exchanged.at()),
-                matches!(
-                    signature,
-                    Signature::Valid
-                        | Signature::Invalid { other_sequence: Some(_), .. }
-                        | Signature::NoSequence
-                ),
+                matches!(signature, Signature::Valid | Signature::Invalid { other_sequence: Some(_), .. }),
                 format!("{} response with a valid signature", exchanged.response.command()),
                 || super::describe(signature),
             );

@@ -4,8 +4,8 @@ use super::active::{Active, verifies};
 use super::session::{Logon, Session, find, success};
 use super::{Garbage, Message, Signature, Way};
 use crate::smb1::{
-    Action, Body, Capabilities, Command, Flags2, Header, MacKey, NegotiateRequest, NegotiateResponse,
-    SecurityMode, Sequence, parse,
+    Action, Body, Capabilities, Command, EchoRequest, Flags2, Header, MacKey, NegotiateRequest,
+    NegotiateResponse, NtTransactResponse, SecurityMode, Sequence, Trans2Response, parse,
 };
 use crate::stream::{Cut, Stream};
 use crate::wire::Protocol;
@@ -174,6 +174,11 @@ impl Connection {
             self.raw_replies.push(RawReply { request, frame, length: bytes.len() });
             return;
         }
+        // A client goes on in SMB2 only after the server did.
+        if way == Way::ToServer && protocol == Protocol::Smb2 && self.smb2.is_none() {
+            self.garbage.push(Garbage { way, frame, what: "an SMB2 message".to_owned() });
+            return;
+        }
         if protocol == Protocol::Smb2 || protocol == Protocol::Transform && self.smb2.is_some() {
             self.smb2.get_or_insert(frame);
             return;
@@ -191,6 +196,7 @@ impl Connection {
             .flatten();
         let signature = Signature::unsigned(&header);
         let mut message = Message {
+            index,
             way,
             frame,
             offset,
@@ -229,6 +235,10 @@ impl Connection {
             request.responses.push(index);
             if self.read_raw == Some(at) {
                 self.read_raw = None;
+            }
+            if is_last(request, message) {
+                // What comes after it answers nothing.
+                self.outstanding.remove(&(message.header.pid, message.header.mid));
             }
         }
         let asked = message.request.and_then(|request| self.messages.get(request));
@@ -325,5 +335,31 @@ impl Connection {
         let wanted =
             asked.contains(Flags2::SECURITY_SIGNATURE) || asked.contains(Flags2::SECURITY_SIGNATURE_REQUIRED);
         required || enabled && wanted
+    }
+}
+
+/// Whether a response is the last one to a request: an ECHO has as many as it asks for ([MS-CIFS] 3.3.5.33), and one to a
+/// transaction may come in parts, and an interim response before them (2.2.4.46.2, 3.2.5.1.4).
+fn is_last(request: &Message, response: &Message) -> bool {
+    let success = response.header.status == NtStatus::SUCCESS;
+    let sum = |displacement: usize, bytes: &[u8]| displacement.saturating_add(bytes.len());
+    match request.header.command {
+        Command::ECHO => match parse::<EchoRequest>(&request.bytes) {
+            Ok((_, body)) => request.responses.len() >= usize::from(body.echo_count),
+            Err(_) => true,
+        },
+        Command::TRANSACTION | Command::TRANSACTION2 if success => parse::<Trans2Response>(&response.bytes)
+            .is_ok_and(|(_, part)| {
+                sum(part.parameter_displacement.into(), &part.parameters) >= part.total_parameter_count.into()
+                    && sum(part.data_displacement.into(), &part.data) >= part.total_data_count.into()
+            }),
+        Command::NT_TRANSACT if success => {
+            let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+            parse::<NtTransactResponse>(&response.bytes).is_ok_and(|(_, part)| {
+                sum(size(part.parameter_displacement), &part.parameters) >= size(part.total_parameter_count)
+                    && sum(size(part.data_displacement), &part.data) >= size(part.total_data_count)
+            })
+        }
+        _ => true,
     }
 }
