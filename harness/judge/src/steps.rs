@@ -36,10 +36,13 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
         if may_end && unanswered && view.server_ended(0) {
             break; // There is no connection on which the next steps could be looked at.
         }
-        may_end |= step.deviate.is_some() && step.expect.or.is_some();
-        let Some((last, before)) = requests.split_last().filter(|(last, _)| is_what(last, step)) else {
-            steps.missing.push(format!("{name} was not sent"));
-            continue;
+        // Only right behind the answer: what comes after another one has nothing to do with it.
+        may_end = step.deviate.is_some() && step.expect.or.is_some();
+        let (last, before) = match requests.split_last() {
+            Some((last, before)) if is_whole(&requests, step) => (Some(last), before),
+            // It broke off, and at what is the status of the last request that was sent.
+            Some(_) if request::begin(&requests, step.action) => (None, &requests[..]),
+            _ => (None, &[][..]),
         };
         for request in before {
             // What leads up to a step's last request has to work, whatever the last one is expected to meet.
@@ -49,13 +52,18 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
                 continue;
             }
             statuses += 1;
-            if !request.leads_on(answer.status) {
-                let expected =
-                    format!("{name}: {} answered with {}", request.command(), request.leading_on());
+            if !request.leads_on(step.action, answer.status) {
+                let due = request.leading_on(step.action);
+                let expected = format!("{name}: {} answered with {due}", request.command());
                 let got = answer.status.to_string();
                 steps.findings.push(finding(view, STATUS_RULE, CheckLevel::Must, answer.at, expected, got));
             }
         }
+        let Some(last) = last else {
+            let how = if before.is_empty() { "sent" } else { "carried to its end" };
+            steps.missing.push(format!("{name} was not {how}"));
+            continue;
+        };
         if last.is_answered_raw() {
             continue; // What has no header has no status: the rules about it look at the rest.
         }
@@ -90,7 +98,7 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
         } else if !step.expect.takes(got) {
             let expected = format!("{name} answered with {}", step.expect.words());
             steps.findings.push(finding(view, STATUS_RULE, step.expect.level, at, expected, got.to_string()));
-        } else if matches!(step.action, Action::Read | Action::OpenReadClose) && got == NtStatus::SUCCESS {
+        } else if reads_back(step.action) && got == NtStatus::SUCCESS {
             // Where nothing was written, nothing is known of what is read; the write's own step says so.
             let Some(written) = last.written() else { continue };
             reads += 1;
@@ -129,13 +137,19 @@ fn finding(
 /// Whether a step was sent: what the sidecar says are its bytes ends with the request that its action is.
 pub(crate) fn is_sent(view: &View<'_>, step: usize) -> bool {
     let requests = requests_of(view, step);
-    let step = view.case().steps.get(step);
-    step.zip(requests.last()).is_some_and(|(step, last)| is_what(last, step))
+    view.case().steps.get(step).is_some_and(|step| is_whole(&requests, step))
 }
 
-/// Whether a request is what a step sends last. Of one whose command is changed on purpose the command says nothing.
-fn is_what(request: &Request<'_>, step: &Step) -> bool {
-    step.deviate == Some(Deviation::Header(HeaderField::Command)) || request.is_of(step.action)
+/// Whether requests are those that a step sends. Of one whose command is changed on purpose the command says nothing.
+fn is_whole(requests: &[Request<'_>], step: &Step) -> bool {
+    let Some(last) = requests.last() else { return false };
+    step.deviate == Some(Deviation::Header(HeaderField::Command))
+        || last.is_of(step.action) && request::are_all(requests, step.action)
+}
+
+/// Whether what a step brings must be what was written.
+const fn reads_back(action: Action) -> bool {
+    matches!(action, Action::Read | Action::ReadLarge | Action::OpenReadClose)
 }
 
 /// The step that sent the request at `offset` of a connection.

@@ -64,6 +64,48 @@ impl Exchange {
         }
     }
 
+    /// The same of any protocol: what is in each frame, whatever it is.
+    pub(crate) fn framed(evidence: &Evidence) -> Self {
+        let [connection] = evidence.connections.as_slice() else { panic!("one connection, please") };
+        let mut splitters = [nbss::Splitter::new(nbss::MAX_LEN), nbss::Splitter::new(nbss::MAX_LEN)];
+        let (mut messages, mut offsets) = (Vec::new(), Vec::new());
+        for chunk in &connection.chunks {
+            let (way, splitter) = match chunk.direction {
+                Direction::ToServer => (Way::ToServer, 0),
+                Direction::ToClient => (Way::ToClient, 1),
+            };
+            splitters[splitter].push(&chunk.bytes);
+            while let Some(framed) = splitters[splitter].next_message().unwrap() {
+                // The four bytes of the framing belong to the message.
+                offsets.push((way == Way::ToServer).then(|| framed.offset - 4));
+                messages.push(Wire { way, bytes: framed.bytes });
+            }
+        }
+        let index_at = |offset: u64| {
+            offsets.iter().position(|own| own.is_some_and(|own| own >= offset)).unwrap_or(messages.len())
+        };
+        let sidecar = &evidence.sidecar;
+        let steps = sidecar.steps.iter();
+        let steps = steps.map(|step| (step.step, index_at(step.sent.0)..index_at(step.sent.1))).collect();
+        Self {
+            case: sidecar.case.clone(),
+            keys: sidecar.session_keys.clone(),
+            messages,
+            steps,
+            closed: false,
+            server: sidecar.server.clone(),
+        }
+    }
+
+    /// Puts a step in front of the others, which sent and received the first messages, so many of them.
+    pub(crate) fn begin_with_step(&mut self, count: usize) {
+        for (step, range) in &mut self.steps {
+            *step += 1;
+            range.start = range.start.max(count);
+        }
+        self.steps.insert(0, (0, 0..count));
+    }
+
     /// Writes it as evidence.
     pub(crate) fn write(&self, bench: &Bench) -> Recorded {
         let mut recorder = Recorder::default();

@@ -72,6 +72,14 @@ impl Client<'_> {
         Ok(())
     }
 
+    /// Puts a session's key into the evidence, once.
+    fn keep(&self, key: [u8; 16], uid: u16, recording: &mut Recording) {
+        let kept = SessionKey { connection: self.context.link.connection, session_id: u64::from(uid), key };
+        if !recording.session_keys.contains(&kept) {
+            recording.session_keys.push(kept);
+        }
+    }
+
     fn targets_signing(&self) -> bool {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.targets_signing)
     }
@@ -91,16 +99,16 @@ impl Client<'_> {
                     first = false;
                     self.uid = answer.header.uid;
                     token = authenticator.next(&security_blob(answer.body()?)?)?;
+                    // Known before the answer: what is wrong with the answer must not take the key away.
+                    if let Some(key) = authenticator.session_key() {
+                        self.keep(key, answer.header.uid, recording);
+                    }
                 }
                 NtStatus::SUCCESS => {
                     let key = authenticator.session_key().ok_or(Stop::GivesUp(
                         "the server established a session before it was asked for a proof",
                     ))?;
-                    recording.session_keys.push(SessionKey {
-                        connection: self.context.link.connection,
-                        session_id: u64::from(answer.header.uid),
-                        key,
-                    });
+                    self.keep(key, answer.header.uid, recording);
                     let body: SessionSetupResponse = answer.body()?;
                     let action = body.action;
                     // Whether the server's mechListMIC is right is not this client's to judge; the key is there.
@@ -135,11 +143,7 @@ impl Client<'_> {
             return Err(Stop::GivesUp("the server refused SESSION_SETUP"));
         }
         if let Some(responses) = &responses {
-            recording.session_keys.push(SessionKey {
-                connection: self.context.link.connection,
-                session_id: u64::from(answer.header.uid),
-                key: responses.session_key(),
-            });
+            self.keep(responses.session_key(), answer.header.uid, recording);
         }
         let action = answer.body::<SessionSetupResponse>()?.action;
         let key = responses.map(|responses| {
