@@ -151,6 +151,10 @@ pub(crate) enum Listed {
     Clients,
     /// The rules evidence is judged by
     Rules,
+    /// What an interposer can do that knows no secret
+    Attacks,
+    /// What an interposer can make of a good server
+    Defects,
     /// Every case of the catalogue
     Cases,
 }

@@ -7,6 +7,7 @@ mod args;
 mod catalogue;
 mod exit;
 mod files;
+mod interposed;
 mod judging;
 mod listing;
 mod names;

@@ -26,6 +26,14 @@ pub(crate) fn list(args: &ListArgs) -> Result<Exit, Failure> {
                 (rule.id.to_owned(), about, value)
             })
             .collect(),
+        Listed::Attacks => interpose::attacks()
+            .iter()
+            .map(|attack| mischief(attack.id, attack.title, attack.cites, attack.trips))
+            .collect(),
+        Listed::Defects => interpose::defects()
+            .iter()
+            .map(|defect| mischief(defect.id, defect.title, defect.cites, defect.trips))
+            .collect(),
         Listed::Cases => cases(&catalogue),
     };
     if args.json {
@@ -46,6 +54,11 @@ pub(crate) fn list(args: &ListArgs) -> Result<Exit, Failure> {
 }
 
 type Row = (String, String, Value);
+
+fn mischief(id: &str, title: &str, cites: &[&str], trips: &[&str]) -> Row {
+    let value = json!({ "id": id, "title": title, "cites": cites, "trips": trips });
+    (id.to_owned(), format!("{title} [{}]", cites.join(", ")), value)
+}
 
 fn scenarios(catalogue: &Catalogue) -> Vec<Row> {
     catalogue

@@ -3,6 +3,7 @@
 use crate::args::RunArgs;
 use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::Failure;
+use crate::interposed;
 use crate::names;
 use model::plan::{PROBE, PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
@@ -55,6 +56,7 @@ pub(crate) fn select(
             "there is no case `{id}`{near}\n`countersign list cases` shows all"
         )));
     }
+    interposed::check_names(cases.iter())?;
     if cases.is_empty() {
         return Err(Failure::empty(
             "the filters select no case: `countersign list cases` shows all there are",

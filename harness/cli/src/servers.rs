@@ -2,6 +2,7 @@
 
 use crate::catalogue::KnownTarget;
 use crate::files::RunFolder;
+use crate::interposed;
 use crate::judging::{graded, line};
 use crate::run::Context;
 use evidence::Sidecar;
@@ -177,7 +178,7 @@ async fn run_case(
         return CaseResult::inconclusive(case, "the run is ending");
     };
     let started = Instant::now();
-    let recording = probe::run(case, endpoint, context.limits, context.seed).await;
+    let recording = interposed::run(case, endpoint, context.limits, context.seed).await;
     let mut sidecar = Sidecar::new(case.clone(), endpoint.address.to_string());
     sidecar.session_keys = recording.session_keys;
     sidecar.steps = recording.steps;

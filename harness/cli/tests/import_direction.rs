@@ -8,8 +8,9 @@ use std::path::Path;
 
 /// The crates, top to bottom, and for each the workspace crates it may import.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("harness/cli", &["lab", "probe", "judge", "evidence", "smb", "model", "reports"]),
+    ("harness/cli", &["lab", "interpose", "probe", "judge", "evidence", "smb", "model", "reports"]),
     ("harness/lab", &["smb", "model"]),
+    ("harness/interpose", &["evidence", "smb", "model"]),
     ("harness/probe", &["evidence", "smb", "model"]),
     ("harness/judge", &["evidence", "smb", "model"]),
     ("harness/evidence", &["model"]),

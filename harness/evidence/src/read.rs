@@ -31,6 +31,10 @@ pub struct Connection {
     pub client: SocketAddr,
     /// The server's address in the file: its port is 445, the real one is [`Sidecar::server`].
     pub server: SocketAddr,
+    /// The side of an interposer that it is on: 0 the client's, 1 the server's; none where there is no interposer.
+    pub leg: Option<u8>,
+    /// The connection on the client's side that an interposer opened it for, where that is known.
+    pub of: Option<u32>,
     /// The frame of the SYN-ACK.
     pub opened: Option<u64>,
     /// The frame of the RST that answered the SYN.
@@ -117,7 +121,7 @@ impl Reading {
         for (index, recorded) in sidecar.recorded.connections.iter().enumerate() {
             ways.insert((recorded.client, recorded.server), (index, Direction::ToServer));
             ways.insert((recorded.server, recorded.client), (index, Direction::ToClient));
-            connections.push(Reassembly::new(index, recorded.client, recorded.server));
+            connections.push(Reassembly::new(index, recorded));
         }
         Self { ways, connections, first: None, last: None }
     }
@@ -174,6 +178,15 @@ fn check_sidecar(sidecar: &Sidecar, problems: &mut Problems) {
     for key in &sidecar.session_keys {
         if connections.get(key.connection as usize).is_none() {
             problems.whole(format!("a session key is of connection {}, which is not there", key.connection));
+        }
+    }
+    for (index, connection) in connections.iter().enumerate() {
+        let Some(of) = connection.of else { continue };
+        let client_side = connections.get(of as usize).is_some_and(|of| of.leg == Some(0));
+        if !client_side || connection.leg.is_none_or(|leg| leg == 0) {
+            problems.whole(format!(
+                "connection {index} is said to belong to connection {of}, which is not on the client's side of it"
+            ));
         }
     }
     for step in &sidecar.steps {

@@ -5,9 +5,9 @@
 use crate::packet::Segment;
 use crate::problem::Problems;
 use crate::read::{Chunk, Connection, EndSeen};
+use crate::sidecar::RecordedConnection;
 use crate::{Direction, End};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A connection being put together.
@@ -56,12 +56,15 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Reassembly {
-    pub(crate) fn new(index: usize, client: SocketAddr, server: SocketAddr) -> Self {
+    pub(crate) fn new(index: usize, recorded: &RecordedConnection) -> Self {
+        let RecordedConnection { client, server, leg, of, .. } = *recorded;
         Self {
             index,
             connection: Connection {
                 client,
                 server,
+                leg,
+                of,
                 opened: None,
                 refused: None,
                 chunks: Vec::new(),

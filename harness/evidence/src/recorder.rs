@@ -23,12 +23,27 @@ pub struct Recorder {
 impl Recorder {
     /// A connection that was established, `at` when. Gives its index, from 0.
     pub fn connect(&mut self, client: SocketAddr, server: SocketAddr, at: SystemTime) -> u32 {
-        self.open(Some(client), server, at, What::Connect)
+        self.open(Some(client), server, None, at, What::Connect)
     }
 
     /// A connection that the server refused. Gives its index, from 0.
     pub fn refused(&mut self, client: Option<SocketAddr>, server: SocketAddr, at: SystemTime) -> u32 {
-        self.open(client, server, at, What::Refused)
+        self.open(client, server, None, at, What::Refused)
+    }
+
+    /// A connection that an interposer opened on behalf of the client at `peer`: by that address
+    /// [`Recorder::append_leg`] finds the connection it belongs to. `refused` says that the server did. Gives its index,
+    /// from 0.
+    pub fn connect_for(
+        &mut self,
+        peer: SocketAddr,
+        client: Option<SocketAddr>,
+        server: SocketAddr,
+        refused: bool,
+        at: SystemTime,
+    ) -> u32 {
+        let what = if refused { What::Refused } else { What::Connect };
+        self.open(client, server, Some(peer), at, what)
     }
 
     /// Bytes that crossed the socket, in one direction, in the order in which they did.
@@ -62,17 +77,56 @@ impl Recorder {
         self.connections.get(connection as usize).map_or(0, |opened| opened.sent[direction.index()])
     }
 
-    fn open(&mut self, client: Option<SocketAddr>, server: SocketAddr, at: SystemTime, what: What) -> u32 {
+    /// Takes what another recorder has of the other side of an interposer, as its `leg`: 1 is the server's side, and what
+    /// is here already becomes leg 0, the client's. The packets of both come in the order of their times.
+    ///
+    /// Gives what is to be added to the index of a connection there to have its index here.
+    pub fn append_leg(&mut self, leg: u8, other: Self) -> u32 {
+        let (offset, shift) = (self.connections.len(), self.bytes.len());
+        let first = u32::try_from(offset).unwrap_or(u32::MAX);
+        for opened in &mut self.connections {
+            opened.leg.get_or_insert(0);
+        }
+        for mut opened in other.connections {
+            opened.client = self.unique(opened.client);
+            self.clients.insert(opened.client);
+            opened.leg = Some(leg);
+            let here = self.connections.get(..offset).unwrap_or_default();
+            let of = here.iter().position(|own| own.real.0.is_some() && own.real.0 == opened.peer);
+            opened.of = of.and_then(|of| u32::try_from(of).ok());
+            self.connections.push(opened);
+        }
+        self.bytes.extend_from_slice(&other.bytes);
+        let theirs = other.events.into_iter().map(|mut event| {
+            event.connection = event.connection.saturating_add(first);
+            if let What::Data(_, range) = &mut event.what {
+                *range = range.start + shift..range.end + shift;
+            }
+            event
+        });
+        self.events = merged(std::mem::take(&mut self.events), theirs);
+        self.never_opened = self.never_opened.or(other.never_opened.map(|index| index.saturating_add(first)));
+        first
+    }
+
+    fn open(
+        &mut self,
+        client: Option<SocketAddr>,
+        server: SocketAddr,
+        peer: Option<SocketAddr>,
+        at: SystemTime,
+        what: What,
+    ) -> u32 {
         let connection = u32::try_from(self.connections.len()).unwrap_or(u32::MAX);
         let (client_ip, server_ip) = one_family(client.map(|client| client.ip()), server.ip());
         let wanted = SocketAddr::new(client_ip, client.map_or(0, |client| client.port()));
         let opened = Opened {
             client: self.unique(wanted),
             server: SocketAddr::new(server_ip, SMB_PORT),
-            comment: match client {
-                Some(client) => format!("connection {connection}: {client} to {server}"),
-                None => format!("connection {connection}: to {server}, the client's address is not known"),
-            },
+            real: (client, server),
+            peer,
+            leg: None,
+            of: None,
             sent: [0; 2],
             ended: [None; 2],
         };
@@ -126,10 +180,32 @@ impl fmt::Debug for Recorder {
 pub(crate) struct Opened {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
-    /// The real addresses, for people.
-    pub(crate) comment: String,
+    /// The real addresses.
+    real: (Option<SocketAddr>, SocketAddr),
+    /// The real address of the client on whose behalf it was opened.
+    peer: Option<SocketAddr>,
+    /// The side of an interposer, where there is one.
+    pub(crate) leg: Option<u8>,
+    /// The connection on the client's side that it belongs to.
+    pub(crate) of: Option<u32>,
     pub(crate) sent: [u64; 2],
     ended: [Option<End>; 2],
+}
+
+impl Opened {
+    /// The real addresses, for people.
+    pub(crate) fn comment(&self, connection: usize) -> String {
+        let server = self.real.1;
+        let leg = match (self.leg, self.of) {
+            (None, _) => String::new(),
+            (Some(leg), None) => format!(" (leg {leg})"),
+            (Some(leg), Some(of)) => format!(" (leg {leg}, of connection {of})"),
+        };
+        match self.real.0 {
+            Some(client) => format!("connection {connection}{leg}: {client} to {server}"),
+            None => format!("connection {connection}{leg}: to {server}, the client's address is not known"),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -145,6 +221,21 @@ pub(crate) enum What {
     Refused,
     Data(Direction, Range<usize>),
     End(Direction, End),
+}
+
+/// Both in the order of their times, each in its own order: a clock that was set back moves nothing of one side before
+/// what that side did earlier.
+fn merged(ours: Vec<Event>, theirs: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    fn forward(events: impl IntoIterator<Item = Event>) -> impl Iterator<Item = (Duration, Event)> {
+        events.into_iter().scan(Duration::ZERO, |last, event| {
+            *last = event.at.max(*last);
+            Some((*last, event))
+        })
+    }
+    let mut all: Vec<(Duration, Event)> = forward(ours).chain(forward(theirs)).collect();
+    // A stable sort: what happened at one time stays in the order in which it was told, the client's side first.
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, event)| event).collect()
 }
 
 const FIRST_EPHEMERAL: u16 = 49152;

@@ -117,6 +117,12 @@ pub struct RecordedConnection {
     pub client: SocketAddr,
     /// The server's address as it stands in the packets: always port 445.
     pub server: SocketAddr,
+    /// The side of an interposer that it is on: 0 the client's, 1 the server's; none where there is no interposer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<u8>,
+    /// The connection on the client's side that an interposer opened it for, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
     /// Its packets.
     pub packets: u64,
     /// Bytes the client sent.

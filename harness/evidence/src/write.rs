@@ -45,7 +45,7 @@ impl Recorder {
 
     fn write_packets(&self, out: &mut impl Write, sidecar: &Sidecar) -> io::Result<Recorded> {
         let mut file = Packets::start(out, sidecar)?;
-        let mut wires: Vec<Wire<'_>> = self.connections.iter().map(Wire::new).collect();
+        let mut wires: Vec<Wire<'_>> = self.connections.iter().enumerate().map(Wire::new).collect();
         for Event { connection, at, what } in &self.events {
             // Events are only kept for connections that were opened.
             let Some(wire) = wires.get_mut(*connection as usize) else { continue };
@@ -76,13 +76,14 @@ impl Recorder {
 /// One connection's place in both sequence spaces. They start at 0: then raw and relative numbers are the same.
 struct Wire<'a> {
     opened: &'a Opened,
+    comment: String,
     next: [u32; 2],
     packets: u64,
 }
 
 impl<'a> Wire<'a> {
-    fn new(opened: &'a Opened) -> Self {
-        Self { opened, next: [0; 2], packets: 0 }
+    fn new((connection, opened): (usize, &'a Opened)) -> Self {
+        Self { opened, comment: opened.comment(connection), next: [0; 2], packets: 0 }
     }
 
     fn send(
@@ -108,7 +109,7 @@ impl<'a> Wire<'a> {
             flags,
             payload,
         };
-        file.packet(at, &segment, first.then_some(self.opened.comment.as_str()))?;
+        file.packet(at, &segment, first.then_some(self.comment.as_str()))?;
         // A payload is at most one packet's; SYN and FIN take a number of their own.
         let taken = payload.len() as u32 + u32::from(flags.syn) + u32::from(flags.fin);
         self.next[direction.index()] = sequence.wrapping_add(taken);
@@ -118,8 +119,8 @@ impl<'a> Wire<'a> {
 
     fn recorded(&self) -> RecordedConnection {
         let [to_server, to_client] = self.opened.sent;
-        let Opened { client, server, .. } = *self.opened;
-        RecordedConnection { client, server, packets: self.packets, to_server, to_client }
+        let Opened { client, server, leg, of, .. } = *self.opened;
+        RecordedConnection { client, server, leg, of, packets: self.packets, to_server, to_client }
     }
 }
 

@@ -5,6 +5,7 @@
 //! with comes from what both sides were *set to*.
 
 mod contexts;
+mod interposed;
 pub mod invariants;
 mod line;
 mod observe;
@@ -17,7 +18,8 @@ pub use invariants::{Invariant, Report, invariants};
 pub use view::View;
 
 use evidence::{Direction, Evidence};
-use model::outcome::By;
+use model::outcome::{By, Kind};
+use model::plan::Interposed;
 use model::scenario::Expect;
 use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
 use observe::Observed;
@@ -26,6 +28,9 @@ use view::Spoken;
 
 /// The rule that compares what happened with what should have.
 pub const OUTCOME_RULE: &str = "policy/outcome";
+
+/// The rule that wants an attack to be noticed.
+pub const NOTICED_RULE: &str = "attack/noticed";
 
 /// What the evidence of a case says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,11 +70,26 @@ pub fn judge(evidence: &Evidence) -> Judged {
         *checks.entry(OUTCOME_RULE.to_owned()).or_insert(0) += 1;
         findings.extend(compare(&view, observed, predicted));
     }
+    if let (Some(observed), Expect::Noticed) = (&outcome, view.case().expect) {
+        *checks.entry(NOTICED_RULE.to_owned()).or_insert(0) += 1;
+        if observed.kind != Kind::Refused {
+            findings.push(Finding {
+                rule: NOTICED_RULE.to_owned(),
+                level: CheckLevel::Must,
+                subject: Subject::Server,
+                at: None,
+                expected: "the client or the server notices, and ends it".to_owned(),
+                got: observed.line(),
+                cites: cites_of(NOTICED_RULE, &view),
+            });
+        }
+    }
     let mut missing = Vec::new();
     // Where everything rests on the steps, they are looked at however it ended.
     let by_steps = view.case().expect == Expect::Steps;
+    let noticed = view.case().expect == Expect::Noticed;
     let refusal = predicted.as_ref().is_some_and(|predicted| predicted.why.is_some());
-    if by_steps || outcome.as_ref().map_or(!refusal, |outcome| outcome.why.is_none()) {
+    if by_steps || !noticed && outcome.as_ref().map_or(!refusal, |outcome| outcome.why.is_none()) {
         let steps = steps::evaluate(&view);
         for (rule, count) in steps.checks {
             *checks.entry(rule.to_owned()).or_insert(0) += count;
@@ -92,10 +112,21 @@ pub fn judge(evidence: &Evidence) -> Judged {
                 finding.at.is_some_and(|at| at.connection != fault.connection || at.frame < fault.frame)
             })
     });
+    if matches!(view.case().interposed, Some(Interposed::Attack(_))) {
+        // What an attacker makes of the server's answers is not the server's doing; what comes of it is.
+        let about = [NOTICED_RULE, OUTCOME_RULE, steps::STATUS_RULE, steps::READ_BACK_RULE];
+        findings.retain(|finding| about.contains(&finding.rule.as_str()));
+    }
+    let undone = interposed::undone(&view);
+    if undone.is_some() {
+        // Then this is a case like any other, and not the one that was planned.
+        findings.clear();
+    }
     let outcome = outcome.filter(|_| faults.is_empty());
 
     let altered: Vec<String> = evidence.problems.iter().map(ToString::to_string).collect();
     let mut why: Vec<String> = altered.clone();
+    why.extend(undone);
     for what in faults.into_iter().map(|fault| fault.what.clone()).chain(incomplete) {
         if !why.contains(&what) {
             why.push(what);
@@ -207,6 +238,12 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             title: "What the client experiences is what the policies of both sides predict",
             level: CheckLevel::Must,
             cites: &["MS-SMB2 3.2.5.3.1", "MS-SMB2 3.3.5.5.3", "MS-SMB 3.2.4.2.4", "MS-SMB 3.3.5.3"],
+        },
+        RuleInfo {
+            id: NOTICED_RULE,
+            title: "What somebody on the wire does who knows no secret is noticed, by the client or by the server",
+            level: CheckLevel::Must,
+            cites: &["MS-SMB2 3.2.5.14.12", "MS-SMB2 3.3.5.15.12", "MS-SMB2 3.2.5.1.3", "MS-CIFS 3.3.5.2.3"],
         },
         RuleInfo {
             id: steps::STATUS_RULE,

@@ -46,6 +46,12 @@ impl<'a> View<'a> {
             let mut old = smb1::follow::Connection::new(by_uid);
             // A connection is of one generation, but where a multi-protocol NEGOTIATE led from one to the other: then both
             // are fed. A follower that is not fed has nothing that a rule could be about.
+            // What crossed the server's side of an interposer is not what the client met: nothing is judged by it.
+            if is_beyond(recorded) {
+                connections.push(new);
+                smb1.push(old);
+                continue;
+            }
             let begins_old = begins_in_smb1(recorded);
             if begins_old {
                 feed(recorded, |way, frame, bytes| old.push(way, frame, bytes));
@@ -196,6 +202,11 @@ fn feed(recorded: &Recorded, mut push: impl FnMut(Way, u64, &[u8])) {
         };
         push(way, chunk.frame, &chunk.bytes);
     }
+}
+
+/// Whether a connection is one of the server's side of an interposer.
+pub(crate) fn is_beyond(recorded: &Recorded) -> bool {
+    recorded.leg.is_some_and(|leg| leg > 0)
 }
 
 /// Whether the first message of the client is one of SMB1: what stands behind the four bytes of its transport header.

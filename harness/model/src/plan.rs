@@ -42,12 +42,25 @@ pub struct PlannedCase {
     /// Where the prediction comes from.
     #[serde(default)]
     pub expect: Expect,
+    /// What stands between client and server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interposed: Option<Interposed>,
     /// The sections the scenario rests on.
     pub cites: Vec<String>,
     /// Why it cannot run, where the target declares so.
     pub unsupported: Option<String>,
     /// The command that runs this case again.
     pub reproduce: String,
+}
+
+/// The one thing that an interposer does, by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interposed {
+    /// What somebody can do who knows no secret.
+    Attack(String),
+    /// What makes a faulty server out of a good one.
+    Defect(String),
 }
 
 impl PlannedCase {
@@ -57,7 +70,7 @@ impl PlannedCase {
     pub fn predicted(&self) -> Option<Outcome> {
         match self.expect {
             Expect::Policy => Some(predict(&self.client, &self.server, self.login, &self.negotiates)),
-            Expect::Steps => None,
+            Expect::Steps | Expect::Noticed => None,
         }
     }
 
@@ -162,6 +175,7 @@ pub(crate) struct CellValues {
     client_guest: GuestPolicy,
     login: Login,
     offer: Option<SigningOffer>,
+    interposed: Option<Interposed>,
 }
 
 /// Multiplies `cells` by the values of one axis.
@@ -200,6 +214,7 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
         client_guest: GuestPolicy::Blocked,
         login: Login::User,
         offer: None,
+        interposed: None,
     };
     let all = vec![one];
     let all = vary(all, "dialect", axes.dialect.as_ref(), |c, d| c.dialect = *d);
@@ -208,6 +223,12 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
     let all =
         vary(all, "extended-security", axes.extended_security.as_ref(), |c, e| c.extended_security = *e);
     let all = vary(all, "deviation", axes.deviation.as_ref(), |_, _| ());
+    let all = vary(all, "attack", axes.attack.as_ref(), |c, name| {
+        c.interposed = Some(Interposed::Attack(name.clone()));
+    });
+    let all = vary(all, "defect", axes.defect.as_ref(), |c, name| {
+        c.interposed = Some(Interposed::Defect(name.clone()));
+    });
     let all = vary(all, "client", axes.client.as_ref(), |c, s| c.client = *s);
     let all = vary(all, "client.guest", axes.client_guest.as_ref(), |c, g| c.client_guest = *g);
     let all = vary(all, "login", axes.login.as_ref(), |c, l| c.login = *l);
@@ -294,6 +315,7 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         login: cell.login,
         steps,
         expect: scenario.expect,
+        interposed: cell.interposed,
         cites: scenario.cites.clone(),
         unsupported,
     }

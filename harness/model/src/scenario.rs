@@ -54,6 +54,9 @@ pub enum Expect {
     Policy,
     /// From nowhere: something is done wrong on purpose, and what matters is what each step expects.
     Steps,
+    /// From nowhere: somebody on the wire does something, and what matters is that the client or the server notices, that
+    /// is, ends it.
+    Noticed,
 }
 
 /// A scenario file that cannot be used. Displays the place and the mend.
@@ -110,6 +113,17 @@ impl Scenario {
             }
         }
         self.check_deviations()?;
+        for name in axes.attack.iter().flatten().chain(axes.defect.iter().flatten()) {
+            if !is_slug(name) {
+                return Err(format!("`{name}` is not made of letters, digits, `.`, `_` and `-`"));
+            }
+        }
+        if axes.attack.is_some() && axes.defect.is_some() {
+            return Err("an interposer does one thing: take `attack` or `defect`".to_owned());
+        }
+        if axes.attack.is_none() && self.expect == Expect::Noticed {
+            return Err("expect = \"noticed\" is for scenarios with the axis `attack`".to_owned());
+        }
         for (index, step) in self.step.iter().enumerate() {
             self.check_step(step)
                 .map_err(|mend| format!("step {} (`{}`): {mend}", index + 1, step.action.word()))?;
@@ -138,6 +152,16 @@ impl Scenario {
             Action::QueryDirectory,
             Action::Cancel,
             Action::ReadRaw,
+            Action::Lock,
+            Action::ChangeNotify,
+            Action::OplockBreak,
+            Action::LeaseBreak,
+            Action::CompoundRelated,
+            Action::CompoundUnrelated,
+            Action::CompoundFailing,
+            Action::Pipe,
+            Action::FailedSetup,
+            Action::Reauthenticate,
         ];
         if step.deviate.is_some() && several.contains(&step.action) {
             return Err(
@@ -308,7 +332,15 @@ share = "share"
             (step("echo"), "after session-setup, which is the first step"),
             (format!("{setup}{setup}"), "no other is"),
             (format!("{setup}{}{}", step("logoff"), step("echo")), "nothing comes after logoff"),
-            (format!("{setup}{mount}{}", step("cancel")), "no such step"),
+            (format!("{setup}{mount}{}", step("read-raw")), "no such step"),
+            (format!("{setup}{}", step("cancel")), "after tree-connect"),
+            (format!("{setup}{mount}{}", step("pipe")), "`IPC$`"),
+            (format!("{setup}{mount}{}", step("lock")), "create"),
+            (format!("{setup}{mount}{}{}", step("create"), step("read-large")), "write-large"),
+            (
+                format!("{setup}{mount}{}{}{}", step("create"), step("write-large"), step("read")),
+                "read-large",
+            ),
             (format!("{setup}{mount}count = 2\n"), "`count`"),
             (format!("{setup}{mount}{}", step("read")), "create"),
             (format!("{setup}{}", step("create")), "after tree-connect"),

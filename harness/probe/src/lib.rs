@@ -62,6 +62,7 @@ impl Default for Limits {
 }
 
 /// What one case left behind.
+#[derive(Default)]
 pub struct Recording {
     /// Every byte, both ways.
     pub recorder: Recorder,

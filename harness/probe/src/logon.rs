@@ -10,13 +10,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the case logs on with.
 pub(crate) fn credentials(context: &Context<'_>) -> Result<Credentials, Stop> {
+    credentials_of(context, context.case.login)
+}
+
+/// What one logs on with.
+pub(crate) fn credentials_of(context: &Context<'_>, login: Login) -> Result<Credentials, Stop> {
     let endpoint = context.endpoint;
     let user = |user: &str, password: Password| Credentials::User {
         user: user.to_owned(),
         domain: endpoint.domain.clone(),
         password,
     };
-    Ok(match context.case.login {
+    Ok(match login {
         Login::User => user(&endpoint.user, endpoint.password.clone()),
         Login::UnknownUser => user("countersign-nobody", invented()?),
         Login::WrongPassword => user(&endpoint.user, invented()?),

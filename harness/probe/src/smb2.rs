@@ -1,12 +1,18 @@
 //! The client of SMB2 and SMB3.
 
+mod breaks;
+mod compounds;
 mod deviate;
+mod directory;
 mod exchange;
+mod inbox;
 mod logon;
 mod negotiate;
+mod pipe;
 mod steps;
 
 use crate::context::Context;
+use inbox::Inbox;
 use model::{Deviation, Dialect};
 use negotiate::Negotiated;
 use smb::signing::SigningKey;
@@ -45,6 +51,13 @@ pub(crate) struct Client<'c> {
     deviation: Option<Deviation>,
     tree: u32,
     file: Option<FileId>,
+    /// How long the file is, in bytes.
+    length: u64,
+    /// How many bytes one READ or WRITE may carry.
+    largest: u32,
+    /// Whether the connection supports multi-credit operations (3.2.5.2).
+    multi_credit: bool,
+    inbox: Inbox,
 }
 
 impl<'c> Client<'c> {
@@ -61,6 +74,10 @@ impl<'c> Client<'c> {
             deviation: None,
             tree: 0,
             file: None,
+            length: 0,
+            largest: 0,
+            multi_credit: false,
+            inbox: Inbox::new(),
         }
     }
 }

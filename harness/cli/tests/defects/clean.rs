@@ -31,10 +31,17 @@ pub(crate) enum Clean {
     Anonymous,
     /// SMB 2.1, and a user that the server does not know.
     WrongUser,
+    /// The other commands at SMB 2.0.2, and the client requires signing.
+    Commands202,
+    /// The other commands at SMB 3.0, and the client requires signing. Some of its messages take several packets.
+    Commands30,
+    /// Compounds at SMB 3.1.1, and the client requires signing.
+    Compounds311,
 }
 
 impl Clean {
-    pub(crate) const ALL: [Self; 11] = [
+    /// Those whose every message is a packet of its own.
+    pub(crate) const ALL: [Self; 13] = [
         Self::Required21,
         Self::Free21,
         Self::Server21,
@@ -46,6 +53,8 @@ impl Clean {
         Self::OddOffer,
         Self::Anonymous,
         Self::WrongUser,
+        Self::Commands202,
+        Self::Compounds311,
     ];
 
     fn case(self, bench: &Bench) -> PlannedCase {
@@ -69,6 +78,9 @@ impl Clean {
                 "smb2-guest",
                 "client=not-required,client.guest=allowed,server.guest=never,login=unknown-user,dialect=2.1",
             ),
+            Self::Commands202 => bench.case("smb2-commands", "client=required,dialect=2.0.2"),
+            Self::Commands30 => bench.case("smb2-commands", "client=required,dialect=3.0"),
+            Self::Compounds311 => bench.case("smb2-compounds", "client=required,dialect=3.1.1"),
         }
     }
 

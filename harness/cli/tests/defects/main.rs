@@ -4,6 +4,7 @@
 
 mod altered;
 mod clean;
+mod compounds;
 mod faulty;
 mod guest;
 mod missing;

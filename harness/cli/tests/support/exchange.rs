@@ -40,20 +40,27 @@ impl Exchange {
     pub(crate) fn of(evidence: &Evidence) -> Self {
         let view = View::new(evidence);
         let [connection] = view.connections() else { panic!("one connection, please") };
-        assert!(connection.messages.iter().all(|message| message.element == 0), "no compounds, please");
+        let mut messages: Vec<Wire> = Vec::new();
+        let mut offsets = Vec::new();
+        for message in &connection.messages {
+            match messages.last_mut().filter(|_| message.element > 0) {
+                // The elements of a compound are one message.
+                Some(whole) => whole.bytes.extend_from_slice(&message.bytes),
+                None => {
+                    offsets.push((message.way, message.offset));
+                    messages.push(Wire { way: message.way, bytes: message.bytes.clone() });
+                }
+            }
+        }
         let index_at = |offset: u64| {
-            let later = |m: &smb::follow::Message| m.way == Way::ToServer && m.offset >= offset;
-            connection.messages.iter().position(later).unwrap_or(connection.messages.len())
+            let later = |(way, own): &(Way, u64)| *way == Way::ToServer && *own >= offset;
+            offsets.iter().position(later).unwrap_or(offsets.len())
         };
         let sidecar = &evidence.sidecar;
         Self {
             case: sidecar.case.clone(),
             keys: sidecar.session_keys.clone(),
-            messages: connection
-                .messages
-                .iter()
-                .map(|message| Wire { way: message.way, bytes: message.bytes.clone() })
-                .collect(),
+            messages,
             steps: sidecar
                 .steps
                 .iter()
@@ -216,7 +223,14 @@ impl Exchange {
     /// Signs a message as a server, or a client, does that has the session's key.
     pub(crate) fn sign(&mut self, message: usize) {
         let Some(key) = self.key() else { return };
-        key.sign(&mut self.messages[message].bytes).unwrap();
+        let mut rest = self.messages[message].bytes.as_mut_slice();
+        // Each element of a compound by itself, its padding included.
+        while !rest.is_empty() {
+            let next = Header::parse(rest).unwrap().next_command as usize;
+            let (element, behind) = rest.split_at_mut(if next == 0 { rest.len() } else { next });
+            key.sign(element).unwrap();
+            rest = behind;
+        }
     }
 
     /// Signs every message again that is said to be signed.

@@ -2,6 +2,7 @@
 //!
 //! One file per invariant, one line in a registry. Id, title, citation and level stand beside the code that checks.
 
+mod break_unsigned;
 mod encrypt_data;
 mod final_setup_signed;
 mod interim_signature_zero;
@@ -38,6 +39,7 @@ const SMB2: &[Invariant] = &[
     signed_without_reason::RULE,
     signature_field_zero::RULE,
     interim_signature_zero::RULE,
+    break_unsigned::RULE,
     validate_negotiate::RULE,
 ];
 

@@ -46,14 +46,16 @@ pub(super) const RULE: Invariant = Invariant {
                         )
                     },
                 );
-                if let (true, Some(shape)) = (response, shape(message)) {
+                let shapes = shapes(message, request);
+                if response && !shapes.is_empty() {
+                    let due: Vec<String> = shapes.iter().map(u16::to_string).collect();
                     report.check(
                         FrameRef { bytes: Some((64, 66)), ..place(index, message) },
-                        message.bytes.get(64..66).is_some_and(|size| shape == [size[0], size[1]]),
+                        structure_size(message).is_some_and(|size| shapes.contains(&size)),
                         format!(
                             "the body of {} response, StructureSize {}",
                             message.command(),
-                            u16::from_le_bytes(shape)
+                            due.join(" or ")
                         ),
                         || {
                             format!(
@@ -74,23 +76,38 @@ pub(super) const RULE: Invariant = Invariant {
     },
 };
 
-/// The StructureSize of a response's body, where there is but one (2.2.2 to 2.2.38): of a success that of its command.
-/// An error has the body of an ERROR Response or, for a few statuses, the command's own (3.3.4.4), and is not looked at.
-fn shape(message: &Message) -> Option<[u8; 2]> {
+/// The StructureSize that a response's body may have (2.2.2 to 2.2.40): of a success that of its command, and of a break
+/// that of an oplock or of a lease, whichever was acknowledged (2.2.23, 2.2.25). An error has the body of an ERROR Response
+/// or, for a few statuses, the command's own (3.3.4.4), and is not looked at.
+fn shapes(message: &Message, request: Option<&Message>) -> &'static [u16] {
     if message.header.status != NtStatus::SUCCESS {
-        return None;
+        return &[];
     }
-    let size: u16 = match message.command() {
-        Command::NEGOTIATE => 65,
-        Command::SESSION_SETUP | Command::QUERY_DIRECTORY | Command::CHANGE_NOTIFY | Command::QUERY_INFO => 9,
-        Command::LOGOFF | Command::TREE_DISCONNECT | Command::FLUSH | Command::LOCK | Command::ECHO => 4,
-        Command::TREE_CONNECT => 16,
-        Command::CREATE => 89,
-        Command::CLOSE => 60,
-        Command::READ | Command::WRITE => 17,
-        Command::IOCTL => 49,
-        Command::SET_INFO => 2,
-        _ => return None,
-    };
-    Some(size.to_le_bytes())
+    match message.command() {
+        Command::NEGOTIATE => &[65],
+        Command::SESSION_SETUP | Command::QUERY_DIRECTORY | Command::CHANGE_NOTIFY | Command::QUERY_INFO => {
+            &[9]
+        }
+        Command::LOGOFF | Command::TREE_DISCONNECT | Command::FLUSH | Command::LOCK | Command::ECHO => &[4],
+        Command::TREE_CONNECT => &[16],
+        Command::CREATE => &[89],
+        Command::CLOSE => &[60],
+        Command::READ | Command::WRITE => &[17],
+        Command::IOCTL => &[49],
+        Command::SET_INFO => &[2],
+        Command::OPLOCK_BREAK => match request.map(structure_size) {
+            None => &[24, 44],
+            Some(Some(36)) => &[36],
+            Some(_) => &[24],
+        },
+        _ => &[],
+    }
+}
+
+/// The first two bytes of a body.
+fn structure_size(message: &Message) -> Option<u16> {
+    match message.bytes.get(64..66) {
+        Some(&[low, high]) => Some(u16::from_le_bytes([low, high])),
+        _ => None,
+    }
 }

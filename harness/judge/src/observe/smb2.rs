@@ -3,10 +3,11 @@
 use super::{invalid_signature, why_refused};
 use crate::contexts;
 use crate::line::{Line, never};
+use crate::steps;
 use crate::validate;
 use model::outcome::{As, By, Counted, Kind, Why};
 use model::predict::refuses_identity;
-use model::{Algorithm, Dialect, NtStatus, Outcome};
+use model::{Action, Algorithm, Dialect, NtStatus, Outcome};
 use smb::follow::{Connection, Message, Negotiated, Session, Way};
 use smb::wire::{Command, DialectRevision, Flags, SecurityMode, SessionFlags};
 
@@ -120,8 +121,8 @@ impl<'v> Walk<'v> {
 
     /// SESSION_SETUP: the session, or the refusal.
     fn session(&self, _: &Negotiated) -> Result<Result<&'v Session, Outcome>, String> {
-        let Some(mut request) = self.0.first("SESSION_SETUP", |m| m.command() == Command::SESSION_SETUP)?
-        else {
+        let is_setup = |m: &Message| m.command() == Command::SESSION_SETUP && !self.is_to_fail(m);
+        let Some(mut request) = self.0.first("SESSION_SETUP", is_setup)? else {
             return Ok(Err(self.0.lost()));
         };
         loop {
@@ -140,10 +141,8 @@ impl<'v> Walk<'v> {
                 return Ok(Err(Outcome::refused(By::Server, why, Some(status))));
             }
             let after = self.0.position(request);
-            let next = self
-                .0
-                .requests()
-                .find(|r| r.command() == Command::SESSION_SETUP && self.0.position(r) > after);
+            let next =
+                self.0.requests().find(|request| is_setup(request) && self.0.position(request) > after);
             request = match next {
                 Some(next) => next,
                 None if self.0.server_ended() => return Ok(Err(self.0.lost())),
@@ -155,6 +154,13 @@ impl<'v> Walk<'v> {
                 }
             };
         }
+    }
+
+    /// Whether a request belongs to the logon that is not to succeed.
+    fn is_to_fail(&self, request: &Message) -> bool {
+        let step = steps::step_at(self.0.view, self.0.index, request.offset);
+        step.and_then(|step| self.0.view.case().steps.get(step))
+            .is_some_and(|step| step.action == Action::FailedSetup)
     }
 
     /// What the session settles, or the refusal by a client that does not take such a session (3.2.5.3.1).
@@ -210,7 +216,7 @@ impl<'v> Walk<'v> {
         let Some(request) = self.0.requests_after(session.established).find(|r| {
             r.command() == Command::TREE_CONNECT && !self.0.view.is_on_purpose(self.0.index, r.offset)
         }) else {
-            let planned = self.0.view.case().steps.iter().any(|s| s.action == model::Action::TreeConnect);
+            let planned = self.0.view.case().steps.iter().any(|s| s.action == Action::TreeConnect);
             return match planned {
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),
                 true => Err(never("TREE_CONNECT")),

@@ -7,7 +7,7 @@ use model::{Action, FrameRef, NtStatus};
 use smb::follow::{Connection, Message, Way};
 use smb::smb1 as old;
 use smb::smb1::Body as _;
-use smb::wire::{Body, Command, ReadResponse, WriteRequest};
+use smb::wire::{Body, Command, Flags, Header, ReadResponse, WriteRequest};
 
 /// A request of a step.
 pub(super) struct Request<'v> {
@@ -91,20 +91,22 @@ impl<'v> Request<'v> {
     }
 
     /// Whether a request that is not the last of its step may be answered with this status.
-    pub(super) fn leads_on(&self, status: NtStatus) -> bool {
-        match self.kind {
-            // What is waited for only comes by being cancelled.
-            Kind::Smb1(_, message) if message.command() == old::Command::NT_TRANSACT => {
-                status == NtStatus::CANCELLED
-            }
-            _ => status == NtStatus::SUCCESS || status == NtStatus::MORE_PROCESSING_REQUIRED,
-        }
+    pub(super) fn leads_on(&self, action: Action, status: NtStatus) -> bool {
+        let due = self.leading_on(action);
+        status == due || due == NtStatus::SUCCESS && status == NtStatus::MORE_PROCESSING_REQUIRED
     }
 
     /// What [`Request::leads_on`] wants, for a person.
-    pub(super) fn leading_on(&self) -> NtStatus {
+    pub(super) fn leading_on(&self, action: Action) -> NtStatus {
         match self.kind {
+            // What is waited for only comes by being cancelled.
             Kind::Smb1(_, message) if message.command() == old::Command::NT_TRANSACT => NtStatus::CANCELLED,
+            Kind::Smb2(_, message) => match (action, message.command()) {
+                (Action::Cancel, Command::CHANGE_NOTIFY) => NtStatus::CANCELLED,
+                // There is nothing in the file yet.
+                (Action::CompoundFailing, Command::READ) => NtStatus::END_OF_FILE,
+                _ => NtStatus::SUCCESS,
+            },
             _ => NtStatus::SUCCESS,
         }
     }
@@ -137,6 +139,13 @@ impl<'v> Request<'v> {
             Kind::Smb1(_, message) => is_of_smb1(action, message),
             Kind::Both(..) => action == Action::MultiProtocolNegotiate,
         }
+    }
+
+    /// Whether it acknowledges a break of this kind.
+    fn acknowledges(&self, kind: [u8; 2]) -> bool {
+        let Kind::Smb2(_, message) = self.kind else { return false };
+        message.command() == Command::OPLOCK_BREAK
+            && message.bytes.get(Header::LEN..).is_some_and(|body| body.starts_with(&kind))
     }
 
     /// The data of the last WRITE before it that the server said it carried out.
@@ -174,6 +183,53 @@ impl<'v> Request<'v> {
     }
 }
 
+/// Whether requests are all that an action sends, where it always sends the same several.
+pub(super) fn are_all(requests: &[Request<'_>], action: Action) -> bool {
+    let (Some(due), Some(sent)) = (sequence(action), commands(requests)) else { return true };
+    let kind = match action {
+        Action::OplockBreak => Some(OPLOCK),
+        Action::LeaseBreak => Some(LEASE),
+        _ => None,
+    };
+    sent == due && kind.is_none_or(|kind| requests.iter().any(|request| request.acknowledges(kind)))
+}
+
+/// Whether requests are the first ones that an action sends, where it always sends the same several.
+pub(super) fn begin(requests: &[Request<'_>], action: Action) -> bool {
+    let (Some(due), Some(sent)) = (sequence(action), commands(requests)) else { return false };
+    due.starts_with(&sent)
+}
+
+/// The requests that an action of SMB2 sends, of those that send several.
+const fn sequence(action: Action) -> Option<&'static [Command]> {
+    use Command as C;
+    Some(match action {
+        Action::QueryDirectory => &[C::CREATE, C::QUERY_DIRECTORY, C::CLOSE],
+        Action::Lock => &[C::LOCK, C::LOCK],
+        Action::ChangeNotify => {
+            &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CREATE, C::CLOSE, C::CLOSE, C::CLOSE]
+        }
+        Action::Cancel => &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CANCEL, C::CLOSE, C::CLOSE],
+        Action::OplockBreak | Action::LeaseBreak => {
+            &[C::CREATE, C::CREATE, C::OPLOCK_BREAK, C::CLOSE, C::CLOSE]
+        }
+        Action::CompoundRelated => &[C::CREATE, C::QUERY_INFO, C::CLOSE],
+        Action::CompoundUnrelated => &[C::ECHO, C::ECHO],
+        Action::CompoundFailing => &[C::CREATE, C::READ, C::CLOSE],
+        Action::Pipe => &[C::CREATE, C::IOCTL, C::CLOSE],
+        _ => return None,
+    })
+}
+
+/// The commands of requests; `None` where they are not all of SMB2.
+fn commands(requests: &[Request<'_>]) -> Option<Vec<Command>> {
+    let command = |request: &Request<'_>| match request.kind {
+        Kind::Smb2(_, message) => Some(message.command()),
+        Kind::Smb1(..) | Kind::Both(..) => None,
+    };
+    requests.iter().map(command).collect()
+}
+
 fn before<M>(messages: &[M], is: impl Fn(&M) -> bool) -> Option<&M> {
     messages.iter().rfind(|message| is(message))
 }
@@ -188,16 +244,31 @@ fn data_read(message: &[u8]) -> Option<Vec<u8>> {
 fn is_of_smb2(action: Action, request: &Message) -> bool {
     let command = match action {
         Action::Negotiate => Command::NEGOTIATE,
-        Action::SessionSetup => Command::SESSION_SETUP,
+        Action::SessionSetup | Action::FailedSetup => Command::SESSION_SETUP,
         Action::TreeConnect => Command::TREE_CONNECT,
         Action::ValidateNegotiate => return validate::is_asked(request),
         Action::Create | Action::Reopen => Command::CREATE,
-        Action::Write => Command::WRITE,
+        Action::Write | Action::WriteLarge => Command::WRITE,
         Action::Flush => Command::FLUSH,
-        Action::Read => Command::READ,
-        Action::QueryInfo => Command::QUERY_INFO,
-        // The directory that was listed is closed again.
-        Action::QueryDirectory | Action::Delete => Command::CLOSE,
+        Action::Read | Action::ReadLarge => Command::READ,
+        Action::QueryInfo | Action::QueryShort => Command::QUERY_INFO,
+        Action::SetInfo => Command::SET_INFO,
+        Action::Lock => Command::LOCK,
+        // What was opened for the step is closed again.
+        Action::QueryDirectory
+        | Action::ChangeNotify
+        | Action::Cancel
+        | Action::OplockBreak
+        | Action::LeaseBreak
+        | Action::Pipe
+        | Action::Delete => Command::CLOSE,
+        Action::CompoundRelated | Action::CompoundFailing => {
+            return request.command() == Command::CLOSE && request.header.flags.contains(Flags::RELATED);
+        }
+        Action::CompoundUnrelated => return request.command() == Command::ECHO && request.element == 1,
+        Action::Reauthenticate => {
+            return request.command() == Command::SESSION_SETUP && request.header.session_id != 0;
+        }
         Action::Echo => Command::ECHO,
         Action::TreeDisconnect => Command::TREE_DISCONNECT,
         Action::Logoff => Command::LOGOFF,
@@ -206,11 +277,14 @@ fn is_of_smb2(action: Action, request: &Message) -> bool {
         | Action::QueryFs
         | Action::DfsReferral
         | Action::OpenReadClose
-        | Action::Cancel
         | Action::ReadRaw => return false,
     };
     request.command() == command
 }
+
+/// The StructureSize of an acknowledgment ([MS-SMB2] 2.2.24).
+const OPLOCK: [u8; 2] = [24, 0];
+const LEASE: [u8; 2] = [36, 0];
 
 fn is_of_smb1(action: Action, request: &old::follow::Message) -> bool {
     let command = match action {
@@ -234,13 +308,7 @@ fn is_of_smb1(action: Action, request: &old::follow::Message) -> bool {
         Action::Echo => old::Command::ECHO,
         Action::TreeDisconnect => old::Command::TREE_DISCONNECT,
         Action::Logoff => old::Command::LOGOFF_ANDX,
-        Action::Negotiate
-        | Action::ValidateNegotiate
-        | Action::Flush
-        | Action::QueryInfo
-        | Action::QueryDirectory => {
-            return false;
-        }
+        _ => return false,
     };
     request.command() == command
 }

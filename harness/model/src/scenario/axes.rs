@@ -40,6 +40,10 @@ pub struct AxisValues {
     /// Which of the things that the steps can do wrong on purpose is done: words of the scenario's own, for the `when`
     /// of its steps.
     pub deviation: Option<Vec<String>>,
+    /// What somebody between client and server does who knows no secret; `countersign list attacks` has the words.
+    pub attack: Option<Vec<String>>,
+    /// What makes a faulty server out of the target; `countersign list defects` has the words.
+    pub defect: Option<Vec<String>>,
 }
 
 impl AxisValues {
@@ -57,6 +61,8 @@ impl AxisValues {
         "login",
         "offer",
         "deviation",
+        "attack",
+        "defect",
     ];
 
     /// Every axis that is there, with its words.
@@ -86,6 +92,8 @@ impl AxisValues {
             words("login", self.login.as_ref()),
             words("offer", self.offer.as_ref()),
             words("deviation", self.deviation.as_ref()),
+            words("attack", self.attack.as_ref()),
+            words("defect", self.defect.as_ref()),
         ]
         .into_iter()
         .flatten()

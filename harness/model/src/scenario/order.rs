@@ -1,13 +1,15 @@
 //! The order of steps.
 
-use super::step::{Action, Step};
+use super::step::{Action, ShareRole, Step};
 use crate::words::Dialect;
 
 /// An order that no client could keep to would make a correct server look wrong. `steps` are those of one cell, with
 /// their numbers in the scenario.
 pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), String> {
     let (mut negotiated, mut logged_on) = (false, false);
-    let (mut mounted, mut open, mut ended) = (false, false, false);
+    let (mut mounted, mut open, mut ended) = (None, false, false);
+    // Which of the two writing steps came last: what it wrote is what its reading step must find.
+    let mut written = None;
     for (number, step) in steps {
         let wrong = |mend: &str| Err(format!("step {} (`{}`): {mend}", number + 1, step.action.word()));
         if !step.action.is_of(dialect) {
@@ -34,6 +36,11 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
                 negotiated = step.deviate.is_none();
                 continue;
             }
+            Action::FailedSetup if logged_on => return wrong("it comes before session-setup"),
+            Action::FailedSetup => {
+                negotiated = true;
+                continue;
+            }
             Action::SessionSetup if logged_on => {
                 return wrong(
                     "it is the first step, or the first after multi-protocol-negotiate, and no other is",
@@ -51,9 +58,15 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
             continue;
         }
         match step.action {
-            Action::MultiProtocolNegotiate | Action::Negotiate | Action::SessionSetup | Action::Echo => {}
-            Action::TreeConnect if mounted => return wrong("the share is mounted already"),
-            Action::TreeConnect => mounted = true,
+            Action::MultiProtocolNegotiate
+            | Action::Negotiate
+            | Action::FailedSetup
+            | Action::SessionSetup
+            | Action::Echo
+            | Action::CompoundUnrelated
+            | Action::Reauthenticate => {}
+            Action::TreeConnect if mounted.is_some() => return wrong("the share is mounted already"),
+            Action::TreeConnect => mounted = step.share,
             Action::ValidateNegotiate => {
                 // 3.3.5.15.12: at 3.1.1 the server MUST end the connection.
                 if dialect == Dialect::Smb311 {
@@ -61,17 +74,22 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
                         "say `when = { dialect = [...] }` without 3.1.1, where a server must disconnect",
                     );
                 }
-                if !mounted {
+                if mounted.is_none() {
                     return wrong("it comes after tree-connect");
                 }
             }
-            Action::Create if !mounted => return wrong("it comes after tree-connect"),
+            Action::Create if mounted.is_none() => return wrong("it comes after tree-connect"),
             Action::Create if open => return wrong("the file is open already"),
-            Action::Create => open = true,
+            Action::Create => (open, written) = (true, None),
             Action::Write
             | Action::Flush
             | Action::Read
+            | Action::WriteLarge
+            | Action::ReadLarge
             | Action::QueryInfo
+            | Action::QueryShort
+            | Action::SetInfo
+            | Action::Lock
             | Action::Delete
             | Action::OpenReadClose
             | Action::ReadRaw
@@ -80,32 +98,57 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
                 return wrong("it needs the file that create opens");
             }
             Action::Delete => open = false,
-            Action::Write
-            | Action::Flush
+            Action::Read if written == Some(Action::WriteLarge) => {
+                return wrong("write-large came last: read that back with read-large");
+            }
+            Action::ReadLarge if written != Some(Action::WriteLarge) => {
+                return wrong("it reads back what write-large wrote, and that did not come last");
+            }
+            Action::Write | Action::WriteLarge => written = Some(step.action),
+            Action::Flush
             | Action::Read
+            | Action::ReadLarge
             | Action::QueryInfo
+            | Action::QueryShort
+            | Action::SetInfo
+            | Action::Lock
             | Action::OpenReadClose
             | Action::ReadRaw => {}
             Action::Reopen | Action::SecondSession if open => {
                 return wrong("the file is still open: delete it first");
             }
-            Action::SecondSession => mounted = false,
+            Action::SecondSession => mounted = None,
             Action::QueryDirectory
             | Action::Reopen
             | Action::QueryFs
             | Action::DfsReferral
             | Action::Cancel
+            | Action::ChangeNotify
+            | Action::OplockBreak
+            | Action::LeaseBreak
+            | Action::CompoundRelated
+            | Action::CompoundFailing
+            | Action::Pipe
             | Action::TreeDisconnect
-                if !mounted =>
+                if mounted.is_none() =>
             {
                 return wrong("it comes after tree-connect");
+            }
+            Action::Pipe if mounted != Some(ShareRole::Ipc) => {
+                return wrong("it comes after a tree-connect to `IPC$`, where pipes are");
             }
             Action::QueryDirectory
             | Action::Reopen
             | Action::QueryFs
             | Action::DfsReferral
-            | Action::Cancel => {}
-            Action::TreeDisconnect => (mounted, open) = (false, false),
+            | Action::Cancel
+            | Action::ChangeNotify
+            | Action::OplockBreak
+            | Action::LeaseBreak
+            | Action::CompoundRelated
+            | Action::CompoundFailing
+            | Action::Pipe => {}
+            Action::TreeDisconnect => (mounted, open) = (None, false),
             Action::Logoff => ended = true,
         }
     }

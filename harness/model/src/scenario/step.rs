@@ -20,6 +20,9 @@ pub enum Action {
     MultiProtocolNegotiate,
     /// Connects and sends SMB2 NEGOTIATE.
     Negotiate,
+    /// SMB2: negotiates, as far as an earlier step has not, and logs on with a wrong password, before `session-setup` does
+    /// with the right one.
+    FailedSetup,
     /// Connects, negotiates and logs on, as far as an earlier step has not.
     SessionSetup,
     /// Mounts the share named by `share`.
@@ -34,8 +37,18 @@ pub enum Action {
     Flush,
     /// Reads it back; the data must be what was written.
     Read,
+    /// SMB 2.1 and later: writes 128 KiB to it, which takes two credits and two MessageIds ([MS-SMB2] 3.2.4.1.5).
+    WriteLarge,
+    /// SMB 2.1 and later: reads that back.
+    ReadLarge,
     /// FileStandardInformation of it.
     QueryInfo,
+    /// SMB2: FileFsAttributeInformation of it into a buffer that has no room for the whole name ([MS-SMB2] 3.3.5.20.2).
+    QueryShort,
+    /// SMB2: FileEndOfFileInformation of it, to the length that it has.
+    SetInfo,
+    /// SMB2: locks a range of it exclusively, and unlocks it.
+    Lock,
     /// Lists the share's root, looking for the file.
     QueryDirectory,
     /// CLOSE with FILE_DELETE_ON_CLOSE set at CREATE: the file is gone after it.
@@ -50,8 +63,28 @@ pub enum Action {
     DfsReferral,
     /// SMB1: opens the file, reads it and closes it in one message, a chain of three.
     OpenReadClose,
-    /// SMB1: waits for a change in the share's root, and cancels that with NT_CANCEL ([MS-CIFS] 2.2.4.65).
+    /// Waits for a change that never comes, and cancels that: in SMB1 in the share's root, with NT_CANCEL ([MS-CIFS]
+    /// 2.2.4.65), in SMB2 in a directory of its own, with CANCEL ([MS-SMB2] 3.2.4.24).
     Cancel,
+    /// SMB2: waits for a change in a directory of its own, and makes it.
+    ChangeNotify,
+    /// SMB2: opens a file of its own with a batch oplock and once more without, and acknowledges the break of the oplock
+    /// ([MS-SMB2] 3.2.5.19.1).
+    OplockBreak,
+    /// SMB 2.1 and later: the same with a lease ([MS-SMB2] 3.2.5.19.2).
+    LeaseBreak,
+    /// SMB2: creates a file of its own, asks for its FileStandardInformation and closes it, in one message ([MS-SMB2]
+    /// 3.2.4.1.4).
+    CompoundRelated,
+    /// SMB2: two ECHO requests in one message.
+    CompoundUnrelated,
+    /// SMB2: creates a file of its own, reads from it, which fails because it is empty, and closes it, in one message
+    /// ([MS-SMB2] 3.3.5.2.7.2).
+    CompoundFailing,
+    /// SMB2: opens the pipe of the server service in `IPC$`, binds to it and closes it ([MS-SRVS] 2.1).
+    Pipe,
+    /// SMB2: logs on once more to the session there is, whose key stays ([MS-SMB2] 3.3.5.5.2).
+    Reauthenticate,
     /// SMB1: SMB_COM_READ_RAW of the file ([MS-CIFS] 2.2.4.22).
     ReadRaw,
     /// ECHO; in SMB1 with as many answers as `count` says.
@@ -69,6 +102,7 @@ impl Action {
         match self {
             Self::MultiProtocolNegotiate => "multi-protocol-negotiate",
             Self::Negotiate => "negotiate",
+            Self::FailedSetup => "failed-setup",
             Self::SessionSetup => "session-setup",
             Self::TreeConnect => "tree-connect",
             Self::ValidateNegotiate => "validate-negotiate",
@@ -76,7 +110,12 @@ impl Action {
             Self::Write => "write",
             Self::Flush => "flush",
             Self::Read => "read",
+            Self::WriteLarge => "write-large",
+            Self::ReadLarge => "read-large",
             Self::QueryInfo => "query-info",
+            Self::QueryShort => "query-short",
+            Self::SetInfo => "set-info",
+            Self::Lock => "lock",
             Self::QueryDirectory => "query-directory",
             Self::Delete => "delete",
             Self::Reopen => "reopen",
@@ -85,6 +124,14 @@ impl Action {
             Self::DfsReferral => "dfs-referral",
             Self::OpenReadClose => "open-read-close",
             Self::Cancel => "cancel",
+            Self::ChangeNotify => "change-notify",
+            Self::OplockBreak => "oplock-break",
+            Self::LeaseBreak => "lease-break",
+            Self::CompoundRelated => "compound-related",
+            Self::CompoundUnrelated => "compound-unrelated",
+            Self::CompoundFailing => "compound-failing",
+            Self::Pipe => "pipe",
+            Self::Reauthenticate => "reauthenticate",
             Self::ReadRaw => "read-raw",
             Self::Echo => "echo",
             Self::TreeDisconnect => "tree-disconnect",
@@ -100,13 +147,25 @@ impl Action {
             | Self::ValidateNegotiate
             | Self::Flush
             | Self::QueryInfo
-            | Self::QueryDirectory => !matches!(dialect, Dialect::Nt1),
-            Self::SecondSession
-            | Self::QueryFs
-            | Self::DfsReferral
-            | Self::OpenReadClose
-            | Self::Cancel
-            | Self::ReadRaw => matches!(dialect, Dialect::Nt1),
+            | Self::QueryDirectory
+            | Self::QueryShort
+            | Self::SetInfo
+            | Self::Lock
+            | Self::ChangeNotify
+            | Self::OplockBreak
+            | Self::CompoundRelated
+            | Self::CompoundUnrelated
+            | Self::CompoundFailing
+            | Self::Pipe
+            | Self::FailedSetup
+            | Self::Reauthenticate => !matches!(dialect, Dialect::Nt1),
+            // Multi-credit requests and leases came with 2.1 (3.2.4.1.5, 2.2.13.2.8).
+            Self::WriteLarge | Self::ReadLarge | Self::LeaseBreak => {
+                !matches!(dialect, Dialect::Nt1 | Dialect::Smb202)
+            }
+            Self::SecondSession | Self::QueryFs | Self::DfsReferral | Self::OpenReadClose | Self::ReadRaw => {
+                matches!(dialect, Dialect::Nt1)
+            }
             _ => true,
         }
     }

@@ -2,9 +2,13 @@
 
 use super::{Client, deviate};
 use crate::Stop;
+use crate::link::LinkError;
 use evidence::Recorder;
-use model::{Dialect, NtStatus};
-use smb::wire::{self, Body, Command, Flags, Header};
+use smb::wire::{
+    self, Body, CancelRequest, Command, Flags, Header, IoctlRequest, QueryDirectoryRequest, ReadRequest,
+    WriteRequest, credit_charge,
+};
+use tokio::time::Instant;
 
 /// How many credits are asked for with each request: enough to never run dry one request at a time.
 const CREDITS: u16 = 32;
@@ -49,19 +53,14 @@ impl Client<'_> {
         sign: Sign,
         recorder: &mut Recorder,
     ) -> Result<(Vec<u8>, Answer), Stop> {
-        let mut header = self.next_header(B::COMMAND)?;
+        let mut header = self.header_of(body)?;
         let deviation = self.deviation.take();
         if let Some(deviation) = deviation {
             deviate::header(&mut header, deviation);
         }
         let mut request = wire::message(&header, body).map_err(Stop::Request)?;
-        let signs = self.session.as_ref().is_some_and(|session| session.signs) || sign == Sign::Always;
         // What is broken on purpose is mostly a signature, and so there is one.
-        let signs = signs || deviation.is_some();
-        if let Some(key) = self.session.as_ref().and_then(|session| session.key.as_ref()).filter(|_| signs) {
-            // A message that was built has a header, so it is long enough to sign.
-            let _ = key.sign(&mut request);
-        }
+        self.sign(&mut request, if deviation.is_some() { Sign::Always } else { sign });
         let Some(deviation) = deviation else {
             let answer = self.round_trip(&request, &header, recorder).await?;
             self.verify(&answer)?;
@@ -77,17 +76,111 @@ impl Client<'_> {
         Ok((request, answer))
     }
 
+    /// Sends one request, whose answer is asked for later.
+    pub(super) async fn send<B: Body>(&mut self, body: &B, recorder: &mut Recorder) -> Result<Header, Stop> {
+        let header = self.header_of(body)?;
+        let mut request = wire::message(&header, body).map_err(Stop::Request)?;
+        self.sign(&mut request, Sign::AsSession);
+        self.inbox.expect(header.message_id);
+        self.context.link.send(&request, recorder).await?;
+        Ok(header)
+    }
+
+    /// Waits for the final response to a request.
+    pub(super) async fn answer(&mut self, sent: &Header, recorder: &mut Recorder) -> Result<Answer, Stop> {
+        let answer = self.receive(sent, recorder).await?;
+        self.verify(&answer)?;
+        Ok(answer)
+    }
+
+    /// Waits until a request is known to wait, and gives its AsyncId; `None` where its final response came instead, or where
+    /// the server says nothing of it, as it may (3.3.4.2).
+    pub(super) async fn interim(
+        &mut self,
+        sent: &Header,
+        recorder: &mut Recorder,
+    ) -> Result<Option<u64>, Stop> {
+        let deadline = self.context.link.deadline();
+        loop {
+            let async_id = self.inbox.async_id(sent.message_id);
+            if async_id.is_some() || self.inbox.has_final(sent.message_id) {
+                return Ok(async_id);
+            }
+            match self.fetch(deadline, sent.command, recorder).await {
+                Err(Stop::Link(LinkError::Timeout(_))) => return Ok(None),
+                result => result?,
+            }
+        }
+    }
+
+    /// Waits for an OPLOCK_BREAK notification. It is not verified, whatever it looks like (3.2.5.1.3).
+    pub(super) async fn notification(&mut self, recorder: &mut Recorder) -> Result<Answer, Stop> {
+        let deadline = self.context.link.deadline();
+        loop {
+            if let Some(notification) = self.inbox.take_break() {
+                return Ok(notification);
+            }
+            self.fetch(deadline, Command::OPLOCK_BREAK, recorder).await?;
+        }
+    }
+
+    /// Cancels a request: by its AsyncId where it has one, else by its MessageId (3.2.4.24). That takes neither a credit nor
+    /// a MessageId, and has no answer.
+    pub(super) async fn cancel(
+        &mut self,
+        sent: &Header,
+        async_id: Option<u64>,
+        recorder: &mut Recorder,
+    ) -> Result<(), Stop> {
+        let mut header = Header {
+            command: Command::CANCEL,
+            credits: 0,
+            credit_charge: u16::from(self.multi_credit),
+            ..sent.clone()
+        };
+        if let Some(async_id) = async_id {
+            header = header.with_async_id(async_id);
+        }
+        let mut request = wire::message(&header, &CancelRequest::default()).map_err(Stop::Request)?;
+        self.sign(&mut request, Sign::AsSession);
+        self.context.link.send(&request, recorder).await?;
+        Ok(())
+    }
+
+    /// Signs a request, where the session demands it or `sign` does, and there is a key.
+    pub(super) fn sign(&self, request: &mut [u8], sign: Sign) {
+        let Some(session) = &self.session else { return };
+        if let Some(key) = session.key.as_ref().filter(|_| session.signs || sign == Sign::Always) {
+            // A message that was built has a header, so it is long enough to sign.
+            let _ = key.sign(request);
+        }
+    }
+
+    /// The header of a request with this body.
+    pub(super) fn header_of<B: Body>(&mut self, body: &B) -> Result<Header, Stop> {
+        let message = wire::message(&Header::request(B::COMMAND), body).map_err(Stop::Request)?;
+        self.header(B::COMMAND, credit_charge(payload(B::COMMAND, &message)))
+    }
+
     /// The header of the next request, which takes a credit and a MessageId.
     pub(super) fn next_header(&mut self, command: Command) -> Result<Header, Stop> {
-        self.credits = self.credits.checked_sub(1).ok_or(Stop::NoCredits)?;
+        self.header(command, 1)
+    }
+
+    /// The header of the next request, which takes so many credits and MessageIds (3.2.4.1.5).
+    fn header(&mut self, command: Command, charge: u16) -> Result<Header, Stop> {
+        if charge > 1 && !self.multi_credit {
+            return Err(Stop::GivesUp("the server takes no more than 64 KiB at once"));
+        }
+        self.credits = self.credits.checked_sub(u32::from(charge)).ok_or(Stop::NoCredits)?;
         let mut header = Header::request(command);
         header.message_id = self.message_id;
         header.credits = CREDITS;
-        // 2.0.2 knows no CreditCharge: the field is reserved there (2.2.1.2).
-        header.credit_charge = u16::from(self.dialect.is_some_and(|dialect| dialect > Dialect::Smb202));
+        // Elsewhere the field is 0, or not known at all.
+        header.credit_charge = if self.multi_credit { charge } else { 0 };
         header.tree_id = self.tree;
         header.session_id = self.session.as_ref().map_or(0, |session| session.id);
-        self.message_id += 1;
+        self.message_id += u64::from(charge);
         Ok(header)
     }
 
@@ -97,24 +190,40 @@ impl Client<'_> {
         sent: &Header,
         recorder: &mut Recorder,
     ) -> Result<Answer, Stop> {
+        self.inbox.expect(sent.message_id);
         self.context.link.send(request, recorder).await?;
-        let deadline = self.context.link.deadline();
+        self.receive(sent, recorder).await
+    }
+
+    /// Waits for the final response to what was sent.
+    async fn receive(&mut self, sent: &Header, recorder: &mut Recorder) -> Result<Answer, Stop> {
         // Bounded in time by the deadline, and in size by what the link takes.
+        let deadline = self.context.link.deadline();
         loop {
-            let message = self.context.link.receive(deadline, recorder).await?;
-            let header = Header::parse(&message).map_err(|error| Stop::Unreadable(error, sent.command))?;
-            self.credits = self.credits.saturating_add(u32::from(header.credits));
-            if header.message_id != sent.message_id {
-                continue; // A break or a notification: nothing here waits for one.
+            if let Some(answer) = self.inbox.take_final(sent.message_id) {
+                let header = &answer.header;
+                if header.command != sent.command || !header.flags.contains(Flags::SERVER_TO_REDIR) {
+                    return Err(Stop::GivesUp("the server's message is no response to what was asked"));
+                }
+                return Ok(answer);
             }
-            if header.command != sent.command || !header.flags.contains(Flags::SERVER_TO_REDIR) {
-                return Err(Stop::GivesUp("the server's message is no response to what was asked"));
-            }
-            if header.status == NtStatus::PENDING && header.async_id().is_some() {
-                continue;
-            }
-            return Ok(Answer { header, message });
+            self.fetch(deadline, sent.command, recorder).await?;
         }
+    }
+
+    /// Takes in the next message of the server while an answer to `asked` is awaited.
+    async fn fetch(
+        &mut self,
+        deadline: Instant,
+        asked: Command,
+        recorder: &mut Recorder,
+    ) -> Result<(), Stop> {
+        let message = self.context.link.receive(deadline, recorder).await?;
+        for element in wire::elements(&message).map_err(|error| Stop::Unreadable(error, asked))? {
+            self.credits = self.credits.saturating_add(u32::from(element.header.credits));
+            self.inbox.put(element.header, element.bytes.to_vec());
+        }
+        Ok(())
     }
 
     /// Gives up where a client that verifies does (3.2.5.1.3).
@@ -128,5 +237,21 @@ impl Client<'_> {
         } else {
             Err(Stop::GivesUp("the client gave up: a response without a valid signature"))
         }
+    }
+}
+
+/// What a request carries or its response may carry, whichever is more, of the commands that pay for it (3.1.5.2).
+fn payload(command: Command, request: &[u8]) -> u32 {
+    let length = |data: &[u8]| u32::try_from(data.len()).unwrap_or(u32::MAX);
+    match command {
+        Command::READ => ReadRequest::parse(request).map_or(0, |body| body.length),
+        Command::WRITE => WriteRequest::parse(request).map_or(0, |body| length(&body.data)),
+        Command::QUERY_DIRECTORY => {
+            QueryDirectoryRequest::parse(request).map_or(0, |body| body.output_buffer_length)
+        }
+        Command::IOCTL => IoctlRequest::parse(request).map_or(0, |body| {
+            length(&body.input).max(body.max_input_response.saturating_add(body.max_output_response))
+        }),
+        _ => 0,
     }
 }

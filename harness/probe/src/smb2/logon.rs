@@ -2,13 +2,14 @@
 
 use super::exchange::{Answer, Sign};
 use super::{Client, Session};
-use crate::logon::{credentials, filetime, identity};
+use crate::logon::{credentials, credentials_of, filetime, identity};
 use crate::{Recording, Stop};
-use evidence::SessionKey;
+use evidence::{Recorder, SessionKey};
 use model::outcome::As;
-use model::{Dialect, NtStatus};
+use model::{Dialect, Login, NtStatus};
 use smb::auth::{AuthConfig, Authenticator};
 use smb::kdf;
+use smb::ntlm::Credentials;
 use smb::preauth::PreauthHash;
 use smb::signing::SigningKey;
 use smb::wire::{Flags, SecurityMode, SessionFlags, SessionSetupRequest, SessionSetupResponse};
@@ -41,6 +42,53 @@ impl Client<'_> {
             return Err(Stop::GivesUp("the client gave up: the final SESSION_SETUP response is not signed"));
         }
         self.verify(&last)
+    }
+
+    /// The same user logs on with a wrong password. Nothing of this is in the hash of the logon that comes after it
+    /// (3.2.4.2.3).
+    pub(super) async fn failed_setup(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let negotiated = match self.negotiated.take() {
+            Some(negotiated) => negotiated,
+            None => self.negotiate(recorder).await?,
+        };
+        let credentials = credentials_of(&self.context, Login::WrongPassword)?;
+        let result = self.talk(credentials, &negotiated.hint, Sign::AsSession, recorder).await;
+        self.negotiated = Some(negotiated);
+        self.session = None;
+        result
+    }
+
+    /// The same user logs on to the session there is. Its keys stay (3.2.5.3.2), so nothing of this is hashed.
+    pub(super) async fn reauthenticate(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        // The server's hint is only that.
+        self.talk(credentials(&self.context)?, &[], Sign::Always, recorder).await
+    }
+
+    /// Both requests of a logon, whatever comes of it: the judge sees the status.
+    async fn talk(
+        &mut self,
+        credentials: Credentials,
+        hint: &[u8],
+        sign: Sign,
+        recorder: &mut Recorder,
+    ) -> Result<(), Stop> {
+        let config = AuthConfig::random(credentials, filetime()).map_err(|_| Stop::NoRandomness)?;
+        let mut authenticator = Authenticator::new(config);
+        let mut token = authenticator.first(hint)?;
+        for last in [false, true] {
+            let body = SessionSetupRequest {
+                security_mode: self.security_mode(),
+                security_buffer: token,
+                ..SessionSetupRequest::default()
+            };
+            let answer = self.exchange(&body, sign, recorder).await?;
+            if last || answer.header.status != NtStatus::MORE_PROCESSING_REQUIRED {
+                break;
+            }
+            self.session.get_or_insert_with(|| Session::beginning(answer.header.session_id));
+            token = authenticator.next(&answer.body::<SessionSetupResponse>()?.security_buffer)?;
+        }
+        Ok(())
     }
 
     /// The authentication: SessionId, session key, SessionFlags and the final response.

@@ -108,6 +108,9 @@ impl Client<'_> {
             .filter(|dialect| self.context.case.client.dialects.contains(dialect))
             .ok_or(Stop::GivesUp("the client gave up: the server selected a dialect that was not offered"))?;
         self.dialect = Some(dialect);
+        self.multi_credit =
+            dialect > Dialect::Smb202 && response.capabilities.contains(Capabilities::LARGE_MTU);
+        self.largest = response.max_read_size.min(response.max_write_size);
         let algorithm = self.algorithm(dialect, &response)?;
         let NegotiateResponse { security_mode, security_buffer: hint, .. } = response;
         Ok(Negotiated { dialect, algorithm, security_mode, hint, preauth: PreauthHash::default() })

@@ -9,14 +9,23 @@ use model::scenario::ShareRole;
 use model::{Action, Dialect, NtStatus, Step};
 use smb::wire::{
     AccessMask, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse, CtlCode,
-    EchoRequest, FileAttributes, FileId, FileInformationClass, FlushRequest, ImpersonationLevel, InfoType,
-    IoctlRequest, LogoffRequest, QueryDirectoryFlags, QueryDirectoryRequest, QueryInfoRequest, ReadRequest,
-    ShareAccess, TreeConnectRequest, TreeDisconnectRequest, ValidateNegotiateInfoRequest, WriteRequest,
-    utf16,
+    EchoRequest, FileAttributes, FileEndOfFileInformation, FileId, FileInformationClass, FlushRequest,
+    ImpersonationLevel, InfoType, IoctlRequest, LockElement, LockFlags, LockRequest, LogoffRequest,
+    QueryDirectoryFlags, QueryDirectoryRequest, QueryInfoRequest, ReadRequest, ShareAccess,
+    TreeConnectRequest, TreeDisconnectRequest, ValidateNegotiateInfoRequest, WriteRequest, utf16,
 };
 
 /// FileStandardInformation ([MS-FSCC] 2.4.47).
-const FILE_STANDARD_INFORMATION: u8 = 5;
+pub(super) const FILE_STANDARD_INFORMATION: u8 = 5;
+/// FileFsAttributeInformation ([MS-FSCC] 2.5.1), which ends with the name of the file system.
+const FILE_FS_ATTRIBUTE_INFORMATION: u8 = 5;
+/// How long that is with two characters of the name, which has more: below that some servers answer that the length is
+/// wrong.
+const TWO_CHARACTERS: u32 = 16;
+/// How much `write-large` writes: what costs two credits ([MS-SMB2] 3.1.5.2).
+const LARGE: u32 = 128 << 10;
+/// The range that `lock` locks.
+const LOCKED: (u64, u64) = (0, 16);
 /// SMB2_0_IOCTL_IS_FSCTL ([MS-SMB2] 2.2.31).
 const IS_FSCTL: u32 = 1;
 /// How long the answer to FSCTL_VALIDATE_NEGOTIATE_INFO is ([MS-SMB2] 2.2.32.6).
@@ -44,10 +53,12 @@ impl Client<'_> {
                 let deviation = self.deviation.take();
                 return self.negotiate_step(deviation, &mut recording.recorder).await;
             }
+            Action::FailedSetup => return self.failed_setup(&mut recording.recorder).await,
+            Action::Reauthenticate => return self.reauthenticate(&mut recording.recorder).await,
             _ => &mut recording.recorder,
         };
         match step.action {
-            Action::SessionSetup | Action::Negotiate => {}
+            Action::SessionSetup | Action::Negotiate | Action::FailedSetup | Action::Reauthenticate => {}
             Action::TreeConnect => {
                 self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?;
             }
@@ -61,6 +72,7 @@ impl Client<'_> {
                     return Err(Stop::GivesUp("the server did not create the file"));
                 }
                 self.file = Some(answer.body::<CreateResponse>()?.file_id);
+                self.length = 0;
             }
             Action::Reopen => {
                 let answer = self.open(CreateDisposition::OPEN, recorder).await?;
@@ -74,9 +86,23 @@ impl Client<'_> {
                     Some(_) => PATTERN.iter().rev().copied().collect(),
                     None => PATTERN.to_vec(),
                 };
-                let body = WriteRequest { file_id: self.file()?, data, ..Default::default() };
+                self.write(data, recorder).await?;
+            }
+            Action::WriteLarge => {
+                self.large()?;
+                let data = PATTERN.iter().cycle().take(LARGE as usize).copied().collect();
+                self.write(data, recorder).await?;
+            }
+            Action::ReadLarge => {
+                self.large()?;
+                let body = ReadRequest { file_id: self.file()?, length: LARGE, ..Default::default() };
                 self.exchange(&body, Sign::AsSession, recorder).await?;
             }
+            Action::SetInfo => {
+                let end_of_file = FileEndOfFileInformation { end_of_file: self.length };
+                self.exchange(&end_of_file.request(self.file()?), Sign::AsSession, recorder).await?;
+            }
+            Action::Lock => self.lock(recorder).await?,
             Action::Flush => {
                 let body = FlushRequest { file_id: self.file()?, ..Default::default() };
                 self.exchange(&body, Sign::AsSession, recorder).await?;
@@ -96,7 +122,25 @@ impl Client<'_> {
                 };
                 self.exchange(&body, Sign::AsSession, recorder).await?;
             }
+            Action::QueryShort => {
+                let body = QueryInfoRequest {
+                    info_type: InfoType::FILESYSTEM,
+                    file_info_class: FILE_FS_ATTRIBUTE_INFORMATION,
+                    output_buffer_length: TWO_CHARACTERS,
+                    file_id: self.file()?,
+                    ..Default::default()
+                };
+                self.exchange(&body, Sign::AsSession, recorder).await?;
+            }
             Action::QueryDirectory => self.query_directory(recorder).await?,
+            Action::ChangeNotify => self.change_notify(recorder).await?,
+            Action::Cancel => self.cancel_notify(recorder).await?,
+            Action::OplockBreak => self.oplock_break(recorder).await?,
+            Action::LeaseBreak => self.lease_break(recorder).await?,
+            Action::CompoundRelated => self.compound_related(recorder).await?,
+            Action::CompoundUnrelated => self.compound_unrelated(recorder).await?,
+            Action::CompoundFailing => self.compound_failing(recorder).await?,
+            Action::Pipe => self.pipe(recorder).await?,
             Action::Delete => {
                 let body = CloseRequest { file_id: self.file()?, ..Default::default() };
                 self.exchange(&body, Sign::AsSession, recorder).await?;
@@ -118,7 +162,6 @@ impl Client<'_> {
             | Action::QueryFs
             | Action::DfsReferral
             | Action::OpenReadClose
-            | Action::Cancel
             | Action::ReadRaw => return Err(Stop::GivesUp("a client of SMB2 has no such step here")),
         }
         Ok(())
@@ -126,6 +169,42 @@ impl Client<'_> {
 
     fn file(&self) -> Result<FileId, Stop> {
         self.file.ok_or(Stop::GivesUp("no file is open for this step"))
+    }
+
+    /// The name of a file or a directory that a step has for itself.
+    pub(super) fn own_name(&self, what: &str) -> String {
+        format!("{}-{what}", self.context.file_name)
+    }
+
+    async fn write(&mut self, data: Vec<u8>, recorder: &mut Recorder) -> Result<(), Stop> {
+        let length = data.len() as u64;
+        let body = WriteRequest { file_id: self.file()?, data, ..Default::default() };
+        let answer = self.exchange(&body, Sign::AsSession, recorder).await?;
+        if answer.header.status == NtStatus::SUCCESS {
+            self.length = self.length.max(length);
+        }
+        Ok(())
+    }
+
+    /// Whether the server takes large reads and writes.
+    fn large(&self) -> Result<(), Stop> {
+        if self.multi_credit && self.largest >= LARGE {
+            Ok(())
+        } else {
+            Err(Stop::GivesUp("the server takes no reads and writes beyond 64 KiB"))
+        }
+    }
+
+    /// Locks a range, and unlocks it.
+    async fn lock(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let file_id = self.file()?;
+        let (offset, length) = LOCKED;
+        for flags in [LockFlags::EXCLUSIVE_LOCK.with(LockFlags::FAIL_IMMEDIATELY), LockFlags::UNLOCK] {
+            let locks = vec![LockElement::new(offset, length, flags)];
+            let body = LockRequest { file_id, locks, ..Default::default() };
+            self.exchange(&body, Sign::AsSession, recorder).await?;
+        }
+        Ok(())
     }
 
     async fn tree_connect(&mut self, share: ShareRole, recorder: &mut Recorder) -> Result<(), Stop> {
@@ -161,28 +240,13 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// CREATE of the case's own file. It deletes itself when closed, so a case that is cut short leaves nothing.
+    /// CREATE of the case's own file.
     async fn open(
         &mut self,
         disposition: CreateDisposition,
         recorder: &mut Recorder,
     ) -> Result<Answer, Stop> {
-        let name = utf16(&self.context.file_name);
-        let body = CreateRequest {
-            desired_access: AccessMask::FILE_READ_DATA
-                .with(AccessMask::FILE_WRITE_DATA)
-                // Writing beyond the end takes this right of its own (3.3.5.13).
-                .with(AccessMask::FILE_APPEND_DATA)
-                .with(AccessMask::FILE_READ_ATTRIBUTES)
-                .with(AccessMask::DELETE),
-            file_attributes: FileAttributes::NORMAL,
-            share_access: ShareAccess::READ.with(ShareAccess::WRITE).with(ShareAccess::DELETE),
-            impersonation_level: ImpersonationLevel::IMPERSONATION,
-            create_disposition: disposition,
-            create_options: CreateOptions::NON_DIRECTORY_FILE.with(CreateOptions::DELETE_ON_CLOSE),
-            name,
-            ..Default::default()
-        };
+        let body = CreateRequest { create_disposition: disposition, ..own_file(&self.context.file_name) };
         self.exchange(&body, Sign::AsSession, recorder).await
     }
 
@@ -213,5 +277,24 @@ impl Client<'_> {
         let close = CloseRequest { file_id: root, ..Default::default() };
         self.exchange(&close, Sign::AsSession, recorder).await?;
         Ok(())
+    }
+}
+
+/// CREATE of a new file. It deletes itself when closed, so a case that is cut short leaves nothing.
+pub(super) fn own_file(name: &str) -> CreateRequest {
+    CreateRequest {
+        desired_access: AccessMask::FILE_READ_DATA
+            .with(AccessMask::FILE_WRITE_DATA)
+            // Writing beyond the end takes this right of its own (3.3.5.13).
+            .with(AccessMask::FILE_APPEND_DATA)
+            .with(AccessMask::FILE_READ_ATTRIBUTES)
+            .with(AccessMask::DELETE),
+        file_attributes: FileAttributes::NORMAL,
+        share_access: ShareAccess::READ.with(ShareAccess::WRITE).with(ShareAccess::DELETE),
+        impersonation_level: ImpersonationLevel::IMPERSONATION,
+        create_disposition: CreateDisposition::CREATE,
+        create_options: CreateOptions::NON_DIRECTORY_FILE.with(CreateOptions::DELETE_ON_CLOSE),
+        name: utf16(name),
+        ..Default::default()
     }
 }

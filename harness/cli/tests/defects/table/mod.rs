@@ -36,6 +36,7 @@ macro_rules! defects {
     };
 }
 
+mod commands;
 mod negotiate;
 mod policy;
 mod session_setup;
@@ -50,6 +51,7 @@ fn all() -> impl Iterator<Item = &'static Defect> {
         negotiate::DEFECTS,
         session_setup::DEFECTS,
         signing::DEFECTS,
+        commands::DEFECTS,
         step::DEFECTS,
         policy::DEFECTS,
     ]

@@ -1,0 +1,79 @@
+//! Several requests in one message ([MS-SMB2] 3.2.4.1.4).
+
+use super::Client;
+use super::exchange::Sign;
+use super::steps::{FILE_STANDARD_INFORMATION, own_file};
+use crate::Stop;
+use evidence::Recorder;
+use smb::wire::{
+    self, Body, CloseRequest, EchoRequest, FileId, Flags, Header, InfoType, QueryInfoRequest, ReadRequest,
+    compound_signed,
+};
+
+/// Requests that make up one message.
+#[derive(Default)]
+struct Compound {
+    headers: Vec<Header>,
+    messages: Vec<Vec<u8>>,
+    related: bool,
+}
+
+impl Client<'_> {
+    /// CREATE of a new file, QUERY_INFO and CLOSE of what it opens.
+    pub(super) async fn compound_related(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let mut compound = Compound { related: true, ..Compound::default() };
+        self.push(&mut compound, &own_file(&self.own_name("related")))?;
+        let query = QueryInfoRequest {
+            info_type: InfoType::FILE,
+            file_info_class: FILE_STANDARD_INFORMATION,
+            output_buffer_length: 1024,
+            file_id: FileId::RELATED,
+            ..Default::default()
+        };
+        self.push(&mut compound, &query)?;
+        self.push(&mut compound, &CloseRequest { file_id: FileId::RELATED, ..Default::default() })?;
+        self.send_compound(compound, recorder).await
+    }
+
+    /// CREATE of a new file, READ from it, which fails, and CLOSE.
+    pub(super) async fn compound_failing(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let mut compound = Compound { related: true, ..Compound::default() };
+        self.push(&mut compound, &own_file(&self.own_name("failing")))?;
+        self.push(&mut compound, &ReadRequest { file_id: FileId::RELATED, length: 1, ..Default::default() })?;
+        self.push(&mut compound, &CloseRequest { file_id: FileId::RELATED, ..Default::default() })?;
+        self.send_compound(compound, recorder).await
+    }
+
+    /// Two ECHO.
+    pub(super) async fn compound_unrelated(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let mut compound = Compound::default();
+        self.push(&mut compound, &EchoRequest::default())?;
+        self.push(&mut compound, &EchoRequest::default())?;
+        self.send_compound(compound, recorder).await
+    }
+
+    fn push<B: Body>(&mut self, compound: &mut Compound, body: &B) -> Result<(), Stop> {
+        let mut header = self.header_of(body)?;
+        if compound.related && !compound.headers.is_empty() {
+            header.flags = header.flags.with(Flags::RELATED);
+        }
+        compound.messages.push(wire::message(&header, body).map_err(Stop::Request)?);
+        compound.headers.push(header);
+        Ok(())
+    }
+
+    /// Signs each request over its padding, sends them in one message, and waits for all the answers, which may come in one
+    /// message or in several.
+    async fn send_compound(&mut self, compound: Compound, recorder: &mut Recorder) -> Result<(), Stop> {
+        let message = compound_signed(compound.messages, |_, element| self.sign(element, Sign::AsSession))
+            .map_err(Stop::Request)?;
+        for header in &compound.headers {
+            self.inbox.expect(header.message_id);
+        }
+        self.context.link.send(&message, recorder).await?;
+        for header in &compound.headers {
+            self.answer(header, recorder).await?;
+        }
+        Ok(())
+    }
+}
