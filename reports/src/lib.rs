@@ -14,6 +14,7 @@ pub mod junit;
 mod matrix;
 mod outcomes;
 pub mod schema;
+pub mod selftest;
 mod story;
 pub mod terminal;
 mod text;

@@ -28,6 +28,36 @@ pub(crate) enum Command {
     Judge(JudgeArgs),
     Report(ReportArgs),
     List(ListArgs),
+    Selftest(SelftestArgs),
+}
+
+/// Prove that the verdicts can fail: every rule against every defect.
+///
+/// Runs cases on clean servers, and the same cases through an interposer that makes a faulty server out of each clean one,
+/// one documented defect at a time. Every rule has to be tripped by a defect and held on a clean server, which must not
+/// trip it outside of what is known of it; every defect has to be caught by the rule that is meant for it. Writes
+/// kill-matrix.html and kill-matrix.json into the run folder. Exit status 1 where it is not so.
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArgs {
+    /// A server to make faulty, by its id; repeat for several [default: those that run without --target]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+
+    /// A defect to try, by its id; repeat for several; all where none is named. `countersign list defects` shows them
+    #[arg(long, value_name = "DEFECT")]
+    pub(crate) defect: Vec<String>,
+
+    /// The run folder to create [default: countersign-runs/ and the run's id]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// How many cases run at the same time
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
+
+    /// How long to wait for one answer, in seconds, before its case is inconclusive
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(crate) timeout: u16,
 }
 
 /// Bring servers up, drive them, judge what was recorded, and write the report.

@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use model::results::{JournalLine, TargetResult};
+use model::selftest::KillMatrix;
 use model::{CaseId, CaseResult, Plan, Results};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -129,6 +130,17 @@ impl RunFolder {
         self.replace("results.json", json(results)?.as_bytes())?;
         self.replace("report.html", html(results)?.as_bytes())?;
         self.replace("junit.xml", junit(results)?.as_bytes())
+    }
+
+    /// Writes the matrix of a self-test.
+    pub(crate) fn write_matrix(&self, matrix: &KillMatrix) -> Result<(), Failure> {
+        let mut text =
+            serde_json::to_string_pretty(matrix).map_err(|e| Failure::environment(e.to_string()))?;
+        text.push('\n');
+        self.replace("kill-matrix.json", text.as_bytes())?;
+        let page =
+            reports::selftest::html(matrix).map_err(|e| Failure::environment(format!("failed to {e}")))?;
+        self.replace("kill-matrix.html", page.as_bytes())
     }
 
     /// Writes a server's log, at a path relative to the folder.

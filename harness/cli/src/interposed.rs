@@ -4,13 +4,14 @@ use crate::exit::Failure;
 use crate::names;
 use evidence::SessionKey;
 use interpose::{Account, Interposer, Leg, Mischief, Options};
-use model::PlannedCase;
 use model::plan::Interposed;
+use model::{PlannedCase, Signing};
 use probe::{Endpoint, Limits, Recording};
 
 /// What an interposer is asked to do, from the registry.
 pub(crate) fn mischief(wanted: &Interposed) -> Result<Mischief, Failure> {
     let (kind, name, found) = match wanted {
+        Interposed::Client(_) => return Ok(Mischief::None),
         Interposed::Attack(name) => {
             let found = interpose::attacks().iter().find(|attack| attack.id == name);
             ("attack", name, found.map(Mischief::Attack))
@@ -23,6 +24,7 @@ pub(crate) fn mischief(wanted: &Interposed) -> Result<Mischief, Failure> {
     let known: Vec<&str> = match wanted {
         Interposed::Attack(_) => interpose::attacks().iter().map(|attack| attack.id).collect(),
         Interposed::Defect(_) => interpose::defects().iter().map(|defect| defect.id).collect(),
+        Interposed::Client(_) => Vec::new(),
     };
     match found {
         Some(mischief) => Ok(mischief),
@@ -46,6 +48,12 @@ pub(crate) async fn run(case: &PlannedCase, endpoint: &Endpoint, limits: Limits,
     let Some(wanted) = &case.interposed else {
         return probe::run(case, endpoint, limits, seed).await;
     };
+    if let Interposed::Client(_) = wanted {
+        // The one there is: it is set to require signing, and behaves as one that does not.
+        let mut other = case.clone();
+        other.client.signing = Signing::Enabled;
+        return probe::run(&other, endpoint, limits, seed).await;
+    }
     let failed = |problem: String| Recording { problem: Some(problem), ..Recording::default() };
     let mischief = match mischief(wanted) {
         Ok(mischief) => mischief,

@@ -14,6 +14,7 @@ mod names;
 mod progress;
 mod run;
 mod select;
+mod selftest;
 mod servers;
 
 use args::{Cli, Command};
@@ -40,6 +41,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
         Command::Judge(args) => judging::judge(&args),
         Command::Report(args) => judging::report(&args),
         Command::List(args) => listing::list(&args),
+        Command::Selftest(args) => selftest::selftest(&args, &command.join(" ")),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -43,16 +43,47 @@ pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
 }
 
 async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
+    let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: args.seed };
+    let select = |engine: Result<(), &str>, info| select::select(args, catalogue, engine, info);
+    let Ended { folder, results, stopped } = carry_out(&how, catalogue, command, select).await?;
+    judging::finish(&folder, &results)?;
+    Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
+}
+
+/// How a plan is carried out.
+pub(crate) struct How<'a> {
+    /// The run folder to create, where one is named.
+    pub(crate) out: Option<&'a PathBuf>,
+    pub(crate) jobs: u16,
+    /// For one answer, in seconds.
+    pub(crate) timeout: u16,
+    pub(crate) seed: Option<u64>,
+}
+
+/// What a run left.
+pub(crate) struct Ended {
+    pub(crate) folder: RunFolder,
+    pub(crate) results: Results,
+    /// The signal that ended it, where one did.
+    pub(crate) stopped: Option<Exit>,
+}
+
+/// Carries out the plan that `select` makes, told why there is no Docker engine where there is none.
+pub(crate) async fn carry_out(
+    how: &How<'_>,
+    catalogue: &Catalogue,
+    command: &str,
+    select: impl FnOnce(Result<(), &str>, RunInfo) -> Result<Selection, Failure>,
+) -> Result<Ended, Failure> {
     // From here on a signal ends the run in order: containers go, and what ended is in the report.
     let failed = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
 
-    let info = run_info(args, command)?;
+    let info = run_info(how.seed, command)?;
     let lab = Lab::new(LabOptions { run_id: info.id.clone() }).await;
-    let Selection { plan, omitted } =
-        select::select(args, catalogue, lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
-    let path = args.out.clone().unwrap_or_else(|| PathBuf::from("countersign-runs").join(&plan.run.id));
+    let Selection { plan, omitted } = select(lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
+    let path = how.out.cloned().unwrap_or_else(|| PathBuf::from("countersign-runs").join(&plan.run.id));
     let folder = RunFolder::create(&path)?;
     folder.write_plan(&plan)?;
     let mut journal = folder.journal()?;
@@ -75,9 +106,9 @@ async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<E
     let context = Arc::new(Context {
         lab,
         folder: folder.clone(),
-        limits: Limits { answer: Duration::from_secs(args.timeout.into()), ..Limits::default() },
+        limits: Limits { answer: Duration::from_secs(how.timeout.into()), ..Limits::default() },
         seed: plan.run.seed,
-        slots: Semaphore::new(args.jobs.into()),
+        slots: Semaphore::new(how.jobs.into()),
         progress: Progress::new(selected.len() as u64),
         running: Mutex::default(),
         ended,
@@ -120,8 +151,7 @@ async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<E
         }
     }
     let results = Results::assemble(&plan, targets, cases);
-    judging::finish(&folder, &results)?;
-    Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
+    Ok(Ended { folder, results, stopped })
 }
 
 fn record(journal: &mut Journal, lines: &mut Vec<JournalLine>, line: JournalLine) -> Result<(), Failure> {
@@ -137,7 +167,7 @@ async fn signalled(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
     }
 }
 
-fn run_info(args: &RunArgs, command: &str) -> Result<RunInfo, Failure> {
+fn run_info(wanted: Option<u64>, command: &str) -> Result<RunInfo, Failure> {
     let mut random = [0; 12];
     getrandom::fill(&mut random)
         .map_err(|e| Failure::environment(format!("failed to get random numbers: {e}")))?;
@@ -147,7 +177,7 @@ fn run_info(args: &RunArgs, command: &str) -> Result<RunInfo, Failure> {
         id: format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}", now.strftime("%Y%m%dT%H%M%SZ")),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        seed: args.seed.unwrap_or_else(|| u64::from_le_bytes(seed)),
+        seed: wanted.unwrap_or_else(|| u64::from_le_bytes(seed)),
         command: command.to_owned(),
     })
 }

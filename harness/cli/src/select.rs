@@ -41,7 +41,7 @@ pub(crate) fn select(
     // What an expectation is about does not depend on which scenarios this run reads.
     let known = [everything.as_slice(), &catalogue.built_in_cases].concat();
     let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) =
-        targets(args, catalogue, engine);
+        targets(&args.target, &args.case, catalogue, engine);
     let cases: Vec<PlannedCase> = everything
         .iter()
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
@@ -94,20 +94,22 @@ fn planned_target(target: &Target) -> PlannedTarget {
 }
 
 /// The targets of the run, and those left out.
-fn targets<'c>(
-    args: &RunArgs,
+pub(crate) fn targets<'c>(
+    target: &[String],
+    case: &[String],
     catalogue: &'c Catalogue,
     engine: Result<(), &str>,
 ) -> (Vec<&'c KnownTarget>, Vec<(PlannedTarget, String)>) {
+    let names = target;
     let named = |target: &Target| {
         let suffix = format!("@{}", target.id);
-        if args.target.is_empty() {
-            args.case.iter().any(|case| case.ends_with(&suffix))
+        if names.is_empty() {
+            case.iter().any(|case| case.ends_with(&suffix))
         } else {
-            args.target.contains(&target.id)
+            names.contains(&target.id)
         }
     };
-    let any_named = !args.target.is_empty() || !args.case.is_empty();
+    let any_named = !names.is_empty() || !case.is_empty();
     let (mut wanted, mut omitted) = (Vec::new(), Vec::new());
     for known in &catalogue.targets {
         let target = &known.target;

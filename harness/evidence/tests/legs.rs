@@ -75,8 +75,8 @@ fn packets_are_in_the_order_of_their_times() {
         .collect();
     chunks.sort_unstable_by_key(|(frame, ..)| *frame);
     let order: Vec<_> = chunks.iter().map(|(_, leg, direction)| (*leg, *direction)).collect();
-    use Direction::{ToClient, ToServer};
-    assert_eq!(order, [(0, ToServer), (1, ToServer), (1, ToClient), (0, ToClient)]);
+    let (asked, answered) = (Direction::ToServer, Direction::ToClient);
+    assert_eq!(order, [(0, asked), (1, asked), (1, answered), (0, answered)]);
 }
 
 #[test]

@@ -5,11 +5,12 @@ mod pump;
 use crate::attack::Hand;
 use crate::defects::Faulty;
 use crate::{Mischief, Options, Output};
-use evidence::{Recorder, SessionKey};
+use evidence::{Direction, End, Recorder, SessionKey};
 use smb::follow::Way;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -122,6 +123,21 @@ impl Shared {
     fn books(&self) -> MutexGuard<'_, Books> {
         // Nothing that holds it panics, and what is in it holds after any statement.
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records that the server was not to be had for the client at `peer`.
+    fn unreachable(&self, peer: SocketAddr, error: &io::Error) {
+        let (upstream, now) = (self.options.upstream, SystemTime::now());
+        // It was there, and was gone before anybody looked.
+        let reset = error.kind() == io::ErrorKind::ConnectionReset;
+        if reset || error.kind() == io::ErrorKind::ConnectionRefused {
+            let mut books = self.books();
+            let connection = books.recorder.connect_for(peer, None, upstream, !reset, now);
+            if reset {
+                return books.recorder.end(connection, Direction::ToClient, End::Rst, now);
+            }
+        }
+        self.problem(format!("failed to connect to {upstream}: {error}"));
     }
 
     /// Nothing that either side sends may do that; if it does, it must not look like a quiet connection.

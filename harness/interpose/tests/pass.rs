@@ -55,6 +55,23 @@ async fn a_signed_session_passes(
     }
 }
 
+/// The hash begins with the SMB2 NEGOTIATE, on both sides ([MS-SMB2] 3.2.5.2, 3.3.5.3.1).
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_negotiation_that_begins_with_smb1_passes(
+    #[values(Dialect::Smb21, Dialect::Smb311)] dialect: Dialect,
+) {
+    let server = Embedded::start(true).await;
+    let plan = Plan { multi_protocol: true, ..Plan::new(dialect, true) };
+    passed(&run(server.address, Mischief::None, &plan).await);
+    passed(&run(server.address, Mischief::Defect(support::defect("ignores-bad-signature")), &plan).await);
+    let mischief = Mischief::Defect(support::defect("negotiate-sets-required"));
+    let free = Embedded::start(false).await;
+    let seen = run(free.address, mischief, &Plan { requires: false, ..plan }).await;
+    assert!(seen.applied > 0 && seen.driven.finished, "{:?}", seen.driven.statuses);
+    assert!(is_right(&seen.client) && is_right(&seen.server));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn gmac_passes() {
     let server = Own::start(Algorithm::Aes128Gmac).await;

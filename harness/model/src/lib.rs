@@ -13,6 +13,7 @@ pub mod predict;
 pub mod profile;
 pub mod results;
 pub mod scenario;
+pub mod selftest;
 pub mod status;
 pub mod target;
 pub mod words;

@@ -61,6 +61,8 @@ pub enum Interposed {
     Attack(String),
     /// What makes a faulty server out of a good one.
     Defect(String),
+    /// Nothing stands there: it is the client that is another one than the plan says.
+    Client(String),
 }
 
 impl PlannedCase {

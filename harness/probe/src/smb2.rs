@@ -57,12 +57,12 @@ pub(crate) struct Client<'c> {
     largest: u32,
     /// Whether the connection supports multi-credit operations (3.2.5.2).
     multi_credit: bool,
-    inbox: Inbox,
+    inbox: Box<Inbox>,
 }
 
 impl<'c> Client<'c> {
     /// A client that has sent nothing yet.
-    pub(crate) const fn new(context: Context<'c>) -> Self {
+    pub(crate) fn new(context: Context<'c>) -> Self {
         Self {
             context,
             message_id: 0,
@@ -77,7 +77,7 @@ impl<'c> Client<'c> {
             length: 0,
             largest: 0,
             multi_credit: false,
-            inbox: Inbox::new(),
+            inbox: Box::default(),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+mod attacks;
 mod engine;
 mod evidence;
 mod failures;
 mod page;
+mod selftest;
 mod support;

@@ -31,10 +31,7 @@ pub(super) async fn relay(client: TcpStream, peer: SocketAddr, shared: Arc<Share
     let server = match opened {
         Ok(server) => server,
         Err(error) => {
-            if error.kind() == io::ErrorKind::ConnectionRefused {
-                shared.books().recorder.connect_for(peer, None, upstream, true, SystemTime::now());
-            }
-            return shared.problem(format!("failed to connect to {upstream}: {error}"));
+            return shared.unreachable(peer, &error);
         }
     };
     // Without it every small message waits for a delayed acknowledgement. A socket that cannot has other troubles, which

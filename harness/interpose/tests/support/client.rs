@@ -9,6 +9,7 @@ use smb::nbss::{self, Splitter};
 use smb::ntlm::Credentials;
 use smb::preauth::PreauthHash;
 use smb::signing::SigningKey;
+use smb::smb1;
 use smb::wire::{
     self, AccessMask, Body, Capabilities, CloseRequest, Command, CreateDisposition, CreateOptions,
     CreateRequest, CreateResponse, CtlCode, DialectRevision, EchoRequest, FileAttributes, FileId, Flags,
@@ -46,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) key_exchange: bool,
     pub(crate) password: &'static str,
     pub(crate) breaks: Option<Broken>,
+    /// Whether it asks for SMB1 and SMB2 at once first ([MS-SMB2] 3.2.4.2.2.1).
+    pub(crate) multi_protocol: bool,
     /// Where the session key is put as soon as it is known, for a server that has no password.
     pub(crate) tells: Option<Arc<Mutex<Option<[u8; 16]>>>>,
 }
@@ -60,6 +63,7 @@ impl Plan {
             key_exchange: true,
             password: PASSWORD,
             breaks: None,
+            multi_protocol: false,
             tells: None,
         }
     }
@@ -127,6 +131,13 @@ pub(crate) async fn drive(address: SocketAddr, plan: &Plan) -> Driven {
 impl Client<'_> {
     async fn everything(&mut self) -> Option<()> {
         let mut preauth = PreauthHash::default();
+        if self.plan.multi_protocol {
+            let names = [smb1::NegotiateRequest::NT_LM_0_12, smb1::NegotiateRequest::SMB_2_WILDCARD];
+            let header = smb1::Header::request(smb1::Command::NEGOTIATE);
+            self.send(&smb1::message(&header, &smb1::NegotiateRequest::new(&names)).unwrap()).await?;
+            self.receive(0).await?;
+            self.message_id = 1;
+        }
         let request = self.negotiate_request();
         let (sent, answer) = self.transact(&request, false).await?;
         preauth.update(&sent);

@@ -117,7 +117,7 @@ impl State {
         if let Some(key) = &self.signing
             && (!signed || key.verify(bytes).is_err())
         {
-            return (error(header, NtStatus::ACCESS_DENIED), true);
+            return (error(&header, NtStatus::ACCESS_DENIED), true);
         }
         let body = |body: &[u8]| {
             let mut message = Vec::new();
@@ -197,9 +197,9 @@ impl State {
     }
 }
 
-fn error(header: Header, status: NtStatus) -> Vec<u8> {
+fn error(header: &Header, status: NtStatus) -> Vec<u8> {
     let mut message = Vec::new();
-    Header { status, ..header }.write(&mut message);
+    Header { status, ..header.clone() }.write(&mut message);
     message.extend_from_slice(&[9, 0, 0, 0, 0, 0, 0, 0, 0]);
     message
 }

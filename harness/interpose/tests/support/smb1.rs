@@ -107,7 +107,7 @@ impl State {
         }
         let answers = match header.command {
             Command::NEGOTIATE => vec![message(&reply, &self.negotiated()).unwrap()],
-            Command::SESSION_SETUP_ANDX => return vec![self.setup(&header, reply, bytes, number)],
+            Command::SESSION_SETUP_ANDX => return vec![self.setup(&header, &reply, bytes, number)],
             Command::READ_RAW => return vec![Vec::new()],
             Command::NT_CREATE_ANDX => {
                 return vec![self.error(&reply, NtStatus::OBJECT_NAME_NOT_FOUND, number)];
@@ -159,7 +159,7 @@ impl State {
         }
     }
 
-    fn setup(&mut self, asked: &Header, reply: Header, bytes: &[u8], number: u32) -> Vec<u8> {
+    fn setup(&mut self, asked: &Header, reply: &Header, bytes: &[u8], number: u32) -> Vec<u8> {
         let (_, body) = parse::<SessionSetupRequest>(bytes).unwrap();
         let first = asked.uid == 0 && matches!(body.credentials, SetupCredentials::Extended { .. });
         if asked.uid == 0 {
@@ -169,7 +169,7 @@ impl State {
         let blob = first.then(challenge).or_else(|| self.extended.then(Vec::new));
         let answer = SessionSetupResponse { security_blob: blob, ..Default::default() };
         let status = if first { NtStatus::MORE_PROCESSING_REQUIRED } else { NtStatus::SUCCESS };
-        let mut answer = message(&Header { uid, status, ..reply }, &answer).unwrap();
+        let mut answer = message(&Header { uid, status, ..reply.clone() }, &answer).unwrap();
         if first || self.active.is_some() {
             return self.signed(answer, number);
         }

@@ -19,15 +19,13 @@ pub(super) const RULE: Invariant = Invariant {
             let (Some(session), Some(negotiated)) = (answer.session(), &answer.connection.negotiated) else {
                 continue;
             };
-            if session.flags.contains(SessionFlags::ENCRYPT_DATA) {
-                report.check(
-                    // SessionFlags follows StructureSize in the body.
-                    FrameRef { bytes: Some((66, 68)), ..answer.at() },
-                    encrypts(negotiated),
-                    "SMB2_SESSION_FLAG_ENCRYPT_DATA clear: no encryption was negotiated",
-                    || format!("SessionFlags {}", session.flags),
-                );
-            }
+            report.check(
+                // SessionFlags follows StructureSize in the body.
+                FrameRef { bytes: Some((66, 68)), ..answer.at() },
+                !session.flags.contains(SessionFlags::ENCRYPT_DATA) || encrypts(negotiated),
+                "SMB2_SESSION_FLAG_ENCRYPT_DATA clear: no encryption was negotiated",
+                || format!("SessionFlags {}", session.flags),
+            );
         }
     },
 };

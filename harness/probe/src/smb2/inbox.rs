@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const MOST_BREAKS: usize = 16;
 
 /// Messages of the server by what they answer. What answers nothing is dropped, so a server cannot fill it.
+#[derive(Default)]
 pub(super) struct Inbox {
     /// The MessageIds of the requests that have no final response yet.
     outstanding: BTreeSet<u64>,
@@ -21,15 +22,6 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) const fn new() -> Self {
-        Self {
-            outstanding: BTreeSet::new(),
-            interim: BTreeMap::new(),
-            finals: BTreeMap::new(),
-            breaks: VecDeque::new(),
-        }
-    }
-
     /// Notes that a request was sent.
     pub(super) fn expect(&mut self, message_id: u64) {
         self.outstanding.insert(message_id);
@@ -76,5 +68,52 @@ impl Inbox {
     /// The oldest break that nobody has taken.
     pub(super) fn take_break(&mut self) -> Option<Answer> {
         self.breaks.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smb::wire::Flags;
+
+    fn header(command: Command, message_id: u64, status: NtStatus) -> Header {
+        Header { message_id, status, flags: Flags::SERVER_TO_REDIR, ..Header::request(command) }
+    }
+
+    #[test]
+    fn answers_are_there_for_whoever_asked_and_once() {
+        let mut inbox = Inbox::default();
+        inbox.expect(3);
+        inbox.expect(4);
+        inbox.put(header(Command::ECHO, 4, NtStatus::SUCCESS), vec![4]);
+        inbox.put(header(Command::ECHO, 5, NtStatus::SUCCESS), vec![5]);
+        inbox.put(header(Command::ECHO, 4, NtStatus::ACCESS_DENIED), vec![44]);
+        assert!(inbox.take_final(3).is_none() && inbox.take_final(5).is_none());
+        assert_eq!(inbox.take_final(4).map(|answer| answer.message), Some(vec![4]));
+        assert!(inbox.take_final(4).is_none());
+    }
+
+    #[test]
+    fn an_interim_response_is_no_answer() {
+        let mut inbox = Inbox::default();
+        inbox.expect(7);
+        let waits = header(Command::CHANGE_NOTIFY, 7, NtStatus::PENDING).with_async_id(99);
+        inbox.put(waits, Vec::new());
+        assert_eq!((inbox.async_id(7), inbox.has_final(7)), (Some(99), false));
+        // One that names no AsyncId is what the server says last of it.
+        inbox.put(header(Command::CHANGE_NOTIFY, 7, NtStatus::PENDING), Vec::new());
+        assert!(inbox.has_final(7) && inbox.take_final(7).is_some());
+        assert_eq!(inbox.async_id(7), None);
+    }
+
+    #[test]
+    fn breaks_are_kept_up_to_a_bound_and_other_notifications_are_not() {
+        let mut inbox = Inbox::default();
+        inbox.put(header(Command::SERVER_TO_CLIENT_NOTIFICATION, u64::MAX, NtStatus::SUCCESS), Vec::new());
+        for number in 0..100 {
+            inbox.put(header(Command::OPLOCK_BREAK, u64::MAX, NtStatus::SUCCESS), vec![number]);
+        }
+        let kept: Vec<u8> = std::iter::from_fn(|| inbox.take_break()).map(|it| it.message[0]).collect();
+        assert_eq!(kept, (0..16).collect::<Vec<u8>>());
     }
 }
