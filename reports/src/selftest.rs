@@ -23,15 +23,25 @@ pub fn terminal(matrix: &KillMatrix) -> String {
     line(format!("{DIM}{:<4}{:<width$}  {:>6}  {}{DIM:#}", "", "rule", "held", "tripped by"));
     for rule in &matrix.rules {
         let (style, mark) = if rule.is_proved() { (GOOD, "✓") } else { (BAD, "✗") };
-        let by = match rule.tripped_by.as_slice() {
-            [] => "nothing".to_owned(),
+        let by = match rule.proved_by.as_slice() {
+            [] if rule.tripped_by.is_empty() => "nothing".to_owned(),
+            [] => format!("nothing that is meant to, but {}", rule.tripped_by.join(", ")),
             [one] => one.clone(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        line(format!("  {style}{mark}{style:#} {:<width$}  {:>6}  {}", rule.id, rule.held, clean(&by)));
+        let held = match (rule.held, rule.held_repaired) {
+            (0, repaired) if repaired > 0 => format!("{repaired} r"),
+            (held, _) => held.to_string(),
+        };
+        line(format!("  {style}{mark}{style:#} {:<width$}  {held:>6}  {}", rule.id, clean(&by)));
         for case in &rule.false_alarms {
             line(format!("      {BAD}trips on a clean server{BAD:#}: {}", clean(case.as_str())));
         }
+    }
+    if matrix.rules.iter().any(|rule| rule.held == 0 && rule.held_repaired > 0) {
+        line(format!(
+            "{DIM}  r: every server here breaks it; held where an interposer kept to it in its place{DIM:#}"
+        ));
     }
     let missed: Vec<&DefectLine> = matrix.defects.iter().filter(|defect| !defect.caught).collect();
     if !missed.is_empty() {

@@ -20,10 +20,15 @@ pub(crate) fn mischief(wanted: &Interposed) -> Result<Mischief, Failure> {
             let found = interpose::defects().iter().find(|defect| defect.id == name);
             ("defect", name, found.map(Mischief::Defect))
         }
+        Interposed::Repair(name) => {
+            let found = interpose::repairs().iter().find(|repair| repair.id == name);
+            ("repair", name, found.map(Mischief::Repair))
+        }
     };
     let known: Vec<&str> = match wanted {
         Interposed::Attack(_) => interpose::attacks().iter().map(|attack| attack.id).collect(),
         Interposed::Defect(_) => interpose::defects().iter().map(|defect| defect.id).collect(),
+        Interposed::Repair(_) => interpose::repairs().iter().map(|repair| repair.id).collect(),
         Interposed::Client(_) => Vec::new(),
     };
     match found {
@@ -66,7 +71,7 @@ pub(crate) async fn run(case: &PlannedCase, endpoint: &Endpoint, limits: Limits,
     };
     let options = Options {
         mischief,
-        account: matches!(mischief, Mischief::Defect(_)).then_some(account),
+        account: matches!(mischief, Mischief::Defect(_) | Mischief::Repair(_)).then_some(account),
         ..Options::new(endpoint.address)
     };
     let interposer = match Interposer::start(options).await {

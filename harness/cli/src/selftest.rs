@@ -9,7 +9,7 @@ use crate::select::{self, Selection};
 use model::plan::{Interposed, PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::scenario::Expect;
-use model::selftest::{DEFECT_AXIS, KillMatrix, KnownDefect, KnownRule};
+use model::selftest::{DEFECT_AXIS, KillMatrix, KnownDefect, KnownRule, REPAIR_AXIS};
 use model::{Action, CaseId, Dialect, Plan, PlannedCase, Target};
 use std::time::Instant;
 
@@ -66,7 +66,7 @@ const SUITE: &[(&str, Axes)] = &[
         ],
     ),
     ("smb1-read-raw", &[]),
-    ("smb1-absent", &[("extended-security", &["yes"])]),
+    ("smb1-absent", &[]),
     ("smb2-attacks", &[("attack", &["change-guid"]), ("dialect", &["3.0"])]),
 ];
 
@@ -146,6 +146,25 @@ fn select(
         .cloned()
         .collect();
     let mut cases = clean.clone();
+    // A rule that every server here breaks can be held only where somebody keeps to it in the server's place.
+    for repair in interpose::repairs() {
+        let touched = clean.iter().filter(|case| {
+            case.interposed.is_none()
+                && case.axes.contains_key("deviation")
+                && case.client.dialects.iter().any(|d| repair.protocols.contains(d))
+        });
+        cases.extend(touched.map(|case| {
+            let mut axes = case.axes.clone();
+            axes.insert(REPAIR_AXIS.to_owned(), repair.id.to_owned());
+            PlannedCase {
+                id: CaseId::new(&case.scenario, &axes, &case.target),
+                axes,
+                interposed: Some(Interposed::Repair(repair.id.to_owned())),
+                reproduce: format!("countersign selftest --target {}", case.target),
+                ..case.clone()
+            }
+        }));
+    }
     for defect in interpose::defects().iter().filter(|defect| is_wanted(args, defect.id)) {
         let touched = clean.iter().filter(|case| {
             case.interposed.is_none() && case.client.dialects.iter().any(|d| defect.protocols.contains(d))

@@ -7,25 +7,27 @@ mod signing;
 mod smb1;
 mod wire;
 
-use crate::smb1::{Edits, Smb1};
-use crate::smb2::{Learned, ReplyEdit, RequestEdit, Smb2};
+use crate::smb1::{self as one, Smb1};
+use crate::smb2::{self as two, Learned, Smb2};
 use crate::{Account, Defect, Output};
 use smb::follow::Way;
 use smb::smb1::{Command, Header};
 use smb::wire::Protocol;
 use std::sync::LazyLock;
 
-/// What a defect does, and where.
+/// What a defect or a repair does, and where.
 #[derive(Clone, Copy)]
 pub(crate) enum Act {
     /// To answers of SMB2.
-    Reply(ReplyEdit),
+    Reply(fn(&mut two::Reply<'_>) -> bool),
     /// To requests of SMB2.
-    Request(RequestEdit),
+    Request(fn(&mut two::Request<'_>) -> bool),
     /// To both.
-    Both(RequestEdit, ReplyEdit),
+    Both(fn(&mut two::Request<'_>) -> bool, fn(&mut two::Reply<'_>) -> bool),
+    /// To what a server of SMB2 sends unasked.
+    Notification(fn(&mut two::Notification<'_>) -> bool),
     /// To SMB1.
-    Smb1(Edits),
+    Smb1(one::Edits),
 }
 
 /// Every defect, by its group: NEGOTIATE, SESSION_SETUP, signatures, what a message is, what the server lets pass, SMB1.
@@ -45,20 +47,23 @@ pub fn defects() -> &'static [Defect] {
     &ALL
 }
 
-/// One connection to a faulty server; without a defect, one that is followed.
+/// One connection to a server that is another one than it seems; where nothing is done, one that is followed.
 pub(crate) struct Faulty {
     smb1: Smb1,
     smb2: Smb2,
 }
 
 impl Faulty {
-    pub(crate) fn new(account: &Account, defect: Option<&Defect>) -> Self {
-        let (mut smb1, mut smb2) = (Edits::default(), (None, None));
-        match defect.map(|defect| defect.act) {
+    pub(crate) fn new(account: &Account, act: Option<Act>) -> Self {
+        let (mut smb1, mut smb2) = (one::Edits::default(), two::Edits::default());
+        match act {
             None => {}
-            Some(Act::Reply(reply)) => smb2.1 = Some(reply),
-            Some(Act::Request(request)) => smb2.0 = Some(request),
-            Some(Act::Both(request, reply)) => smb2 = (Some(request), Some(reply)),
+            Some(Act::Reply(reply)) => smb2.reply = Some(reply),
+            Some(Act::Request(request)) => smb2.request = Some(request),
+            Some(Act::Both(request, reply)) => {
+                (smb2.request, smb2.reply) = (Some(request), Some(reply));
+            }
+            Some(Act::Notification(notification)) => smb2.notification = Some(notification),
             Some(Act::Smb1(edits)) => smb1 = edits,
         }
         Self { smb1: Smb1::new(account, smb1), smb2: Smb2::new(account, smb2) }
@@ -75,7 +80,6 @@ impl Faulty {
                 }
                 self.smb1.message(way, bytes)
             }
-            _ if way == Way::ToClient && self.smb1.awaits_raw() => self.smb1.raw(bytes),
             _ => Output { send: vec![(way, bytes)], ends: false },
         }
     }
@@ -95,7 +99,7 @@ impl Faulty {
 mod tests {
     use super::*;
     use crate::attack::Hand;
-    use crate::attacks;
+    use crate::{attacks, repairs};
 
     /// Exchanges of the account that the tests have, as they crossed.
     const EXCHANGES: [&str; 5] = [
@@ -157,12 +161,13 @@ mod tests {
                         (*way, bytes)
                     })
                     .collect();
-                for defect in defects() {
-                    let mut faulty = Faulty::new(&account(), Some(defect));
+                let repairs = repairs().iter().map(|repair| (repair.id, repair.act));
+                for (id, act) in defects().iter().map(|defect| (defect.id, defect.act)).chain(repairs) {
+                    let mut faulty = Faulty::new(&account(), Some(act));
                     for (way, bytes) in feeds.clone() {
                         let came = bytes.len();
                         let went: usize = faulty.message(way, bytes).send.iter().map(|(_, b)| b.len()).sum();
-                        assert!(went <= 2 * came + 1024, "{}", defect.id);
+                        assert!(went <= 2 * came + 1024, "{id}");
                     }
                 }
                 for attack in attacks() {

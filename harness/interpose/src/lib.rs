@@ -3,8 +3,9 @@
 //! With [`Mischief::None`] it passes every byte and records the server's side. An [`Attack`] holds no key and sees only
 //! bytes: a client or a server has to notice it. A [`Defect`] knows the test account's password, follows the logon on both
 //! sides, and makes a faulty server out of a good one: it changes an answer and signs it again (or wrongly), or repairs
-//! what the client broke so that the server accepts it. What it changes under the preauthentication hash of 3.1.1 gives the
-//! two sides different signing keys, so there are two key schedules, and every frame is signed for the side it goes to.
+//! what the client broke so that the server accepts it. A [`Repair`] does the same to make one thing right that the server
+//! does wrong. What is changed under the preauthentication hash of 3.1.1 gives the two sides different signing keys, so
+//! there are two key schedules, and every frame is signed for the side it goes to.
 //!
 //! What crossed the server's side is leg 1 of the evidence ([`evidence::Recorder::append_leg`]); the client recorded
 //! leg 0. Relaying one client's logon to another server is not here.
@@ -16,12 +17,14 @@ mod attacks;
 mod defects;
 mod logon;
 mod relay;
+mod repairs;
 mod smb1;
 mod smb2;
 
 pub use attacks::attacks;
 pub use defects::defects;
 pub use relay::{Interposer, Leg};
+pub use repairs::repairs;
 
 use model::Dialect;
 use smb::ntlm::Password;
@@ -36,7 +39,7 @@ pub struct Options {
     pub upstream: SocketAddr,
     /// The one thing it does.
     pub mischief: Mischief,
-    /// The test account. A defect needs it; with anything else it only gives the session keys of what was recorded.
+    /// The test account. A defect and a repair need it; with anything else it only gives the session keys of what was recorded.
     pub account: Option<Account>,
     /// Bounds on what either side can make it hold or wait for.
     pub limits: Limits,
@@ -59,6 +62,8 @@ pub enum Mischief {
     Attack(&'static Attack),
     /// What a server does wrong.
     Defect(&'static Defect),
+    /// What the server should do and does not.
+    Repair(&'static Repair),
 }
 
 /// The test account. `Debug` hides the password.
@@ -125,8 +130,23 @@ pub struct Defect {
     pub title: &'static str,
     /// The sections that it breaks.
     pub cites: &'static [&'static str],
-    /// The rules that are meant to notice it; empty where there is none yet.
+    /// The rules that are meant to notice it.
     pub trips: &'static [&'static str],
+    /// The dialects at which there is something to do.
+    pub protocols: &'static [Dialect],
+    act: defects::Act,
+}
+
+/// Something that the server should do and does not, done in its place: with it, a rule that the server breaks can be held.
+pub struct Repair {
+    /// Its name, a slug.
+    pub id: &'static str,
+    /// One sentence: what the server does then.
+    pub title: &'static str,
+    /// The sections that want it.
+    pub cites: &'static [&'static str],
+    /// The rules that hold with it.
+    pub holds: &'static [&'static str],
     /// The dialects at which there is something to do.
     pub protocols: &'static [Dialect],
     act: defects::Act,
@@ -141,6 +161,12 @@ impl fmt::Debug for Attack {
 impl fmt::Debug for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Defect").field(&self.id).finish()
+    }
+}
+
+impl fmt::Debug for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Repair").field(&self.id).finish()
     }
 }
 
@@ -176,13 +202,14 @@ mod tests {
         };
         let mut ids = BTreeSet::new();
         let all = defects().iter().map(|d| (d.id, d.title, d.cites, d.trips, d.protocols));
-        for (id, title, cites, trips, protocols) in
-            all.chain(attacks().iter().map(|a| (a.id, a.title, a.cites, a.trips, a.protocols)))
+        for (id, title, cites, trips, protocols) in all
+            .chain(attacks().iter().map(|a| (a.id, a.title, a.cites, a.trips, a.protocols)))
+            .chain(repairs().iter().map(|r| (r.id, r.title, r.cites, r.holds, r.protocols)))
         {
             assert!(slug(id) && ids.insert(id), "{id}");
             assert!(!title.is_empty() && !title.ends_with('.') && !title.contains('\n'), "{id}");
             assert!(!cites.is_empty() && cites.iter().all(|cite| cite.starts_with("MS-")), "{id}");
-            assert!(trips.iter().all(|rule| rule.contains('/')), "{id}");
+            assert!(!trips.is_empty() && trips.iter().all(|rule| rule.contains('/')), "{id}");
             assert!(!protocols.is_empty(), "{id}");
             let smb1 = protocols.contains(&Dialect::Nt1);
             assert!(!smb1 || protocols == SMB1 && id.starts_with("smb1-"), "{id}");

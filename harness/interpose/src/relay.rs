@@ -41,10 +41,12 @@ impl Interposer {
     /// Starts to listen.
     ///
     /// # Errors
-    /// The system gives no port, or the options ask for a defect without the account that it needs.
+    /// The system gives no port, or the options ask for a defect or a repair without the account that it needs.
     pub async fn start(options: Options) -> io::Result<Self> {
-        if matches!(options.mischief, Mischief::Defect(_)) && options.account.is_none() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a defect needs the test account"));
+        let follows = matches!(options.mischief, Mischief::Defect(_) | Mischief::Repair(_));
+        if follows && options.account.is_none() {
+            let what = "a defect or a repair needs the test account";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -161,7 +163,7 @@ enum Engine {
     Watching(Box<Faulty>),
     /// An attack; and somebody who follows the server's side for the session keys, and tells the attacker nothing.
     Attacking(Box<Hand>, Option<Box<Faulty>>),
-    /// A defect.
+    /// A defect or a repair.
     Faulty(Box<Faulty>),
 }
 
@@ -175,9 +177,12 @@ impl Engine {
                 Self::Attacking(Box::new(Hand::new(attack)), watching)
             }
             (Mischief::Defect(defect), Some(account)) => {
-                Self::Faulty(Box::new(Faulty::new(account, Some(defect))))
+                Self::Faulty(Box::new(Faulty::new(account, Some(defect.act))))
             }
-            (Mischief::Defect(_), None) => Self::None,
+            (Mischief::Repair(repair), Some(account)) => {
+                Self::Faulty(Box::new(Faulty::new(account, Some(repair.act))))
+            }
+            (Mischief::Defect(_) | Mischief::Repair(_), None) => Self::None,
         }
     }
 

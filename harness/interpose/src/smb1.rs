@@ -17,15 +17,13 @@ use smb::smb1::{
 };
 use std::collections::BTreeMap;
 
-/// What a defect does.
+/// What a defect does; whether it did.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Edits {
     /// To a request.
     pub(crate) request: Option<fn(&mut Request<'_>) -> bool>,
     /// To an answer.
     pub(crate) reply: Option<fn(&mut Reply<'_>) -> bool>,
-    /// To the answer to READ_RAW while signing is active, which is no SMB message.
-    pub(crate) raw: Option<fn(&mut Vec<u8>) -> bool>,
 }
 
 /// No client has so many of anything; beyond, the first is forgotten.
@@ -53,7 +51,6 @@ pub(crate) struct Smb1 {
     active: Option<Active>,
     /// What each session would sign with, in the order in which they were established.
     macs: Vec<(u16, MacKey)>,
-    read_raw: bool,
     memory: Memory,
     pub(crate) learned: Learned,
 }
@@ -68,52 +65,53 @@ impl Smb1 {
             outstanding: BTreeMap::new(),
             active: None,
             macs: Vec::new(),
-            read_raw: false,
             memory: Memory::default(),
             learned: Learned::default(),
         }
     }
 
-    /// Whether an answer to READ_RAW is due, which may be any bytes.
-    pub(crate) const fn awaits_raw(&self) -> bool {
-        self.read_raw
-    }
-
-    /// Takes the answer to READ_RAW ([MS-CIFS] 3.3.5.24).
-    pub(crate) fn raw(&mut self, mut bytes: Vec<u8>) -> Output {
-        self.read_raw = false;
-        if let Some(edit) = self.edits.raw.filter(|_| self.active.is_some()) {
-            self.learned.applied += u64::from(edit(&mut bytes));
-        }
-        Output { send: vec![(Way::ToClient, bytes)], ends: false }
-    }
-
     /// Takes a message. What is no SMB1 goes on as it is.
     pub(crate) fn message(&mut self, way: Way, mut bytes: Vec<u8>) -> Output {
+        let mut answer = None;
         if let Ok(header) = Header::parse(&bytes) {
             match way {
-                Way::ToServer => self.request(&header, &mut bytes),
+                Way::ToServer => answer = self.request(&header, &mut bytes),
                 Way::ToClient => self.response(&header, &mut bytes),
             }
         }
-        Output { send: vec![(way, bytes)], ends: false }
+        let send = answer.map_or((way, bytes), |answer| (Way::ToClient, answer));
+        Output { send: vec![send], ends: false }
     }
 
-    fn request(&mut self, header: &Header, bytes: &mut [u8]) {
+    /// Looks at a request and edits it; what is answered instead, where it does not go on to the server.
+    fn request(&mut self, header: &Header, bytes: &mut [u8]) -> Option<Vec<u8>> {
         let takes = if header.command == Command::NT_CANCEL { 1 } else { 2 };
         let mut asked = Asked::new(header);
         if header.command == Command::SESSION_SETUP_ANDX {
             asked.logon = self.logon(header, bytes);
         }
-        self.read_raw |= header.command == Command::READ_RAW;
         let mut numbers = (0, 0);
         if let Some(active) = &mut self.active {
             numbers = active.count(bytes, takes, &mut asked);
         }
+        let mut answer = None;
         if let Some(edit) = self.edits.request {
-            let mut request =
-                Request { active: self.active.is_some(), memory: &mut self.memory, asked: &mut asked };
+            let mut request = Request {
+                header,
+                active: self.active.is_some(),
+                memory: &mut self.memory,
+                asked: &mut asked,
+                answer: &mut answer,
+            };
             self.learned.applied += u64::from(edit(&mut request));
+        }
+        if let Some(mut answer) = answer {
+            // What the server does not see it does not count.
+            if let (Some(active), true) = (&self.active, Header::parse(&answer).is_ok()) {
+                let number = if asked.check == Check::Valid { numbers.0 } else { numbers.1 };
+                edit::apply(&mut answer, &Seal::Right, Some(&active.key), number);
+            }
+            return Some(answer);
         }
         if let Some(active) = &mut self.active {
             if asked.repaired || asked.check == Check::Valid {
@@ -128,7 +126,7 @@ impl Smb1 {
             }
         }
         if header.command == Command::NT_CANCEL {
-            return; // It has the PID and MID of what it cancels, whose response is still to come.
+            return None; // It has the PID and MID of what it cancels, whose response is still to come.
         }
         let key = (header.pid, header.mid);
         match self.outstanding.get_mut(&key) {
@@ -141,6 +139,7 @@ impl Smb1 {
                 }
             }
         }
+        None
     }
 
     /// What a SESSION_SETUP request leads to, where it is the last of its exchange.
@@ -176,7 +175,6 @@ impl Smb1 {
     }
 
     fn response(&mut self, header: &Header, bytes: &mut Vec<u8>) {
-        self.read_raw = false;
         let key = (header.pid, header.mid);
         let Some(mut asked) = header.is_response().then(|| self.outstanding.get(&key).cloned()).flatten()
         else {

@@ -8,7 +8,7 @@ mod mend;
 mod schedule;
 mod seal;
 
-pub(crate) use edit::{Asked, Check, Memory, Reply, Request};
+pub(crate) use edit::{Asked, Check, Memory, Notification, Reply, Request};
 pub(crate) use schedule::{Schedule, Session};
 pub(crate) use seal::Seal;
 
@@ -21,9 +21,16 @@ use smb::wire::{
 };
 use std::collections::BTreeMap;
 
-/// What a defect does to a request, and to an answer; whether it did.
-pub(crate) type RequestEdit = fn(&mut Request<'_>) -> bool;
-pub(crate) type ReplyEdit = fn(&mut Reply<'_>) -> bool;
+/// What a defect does; whether it did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Edits {
+    /// To a request.
+    pub(crate) request: Option<fn(&mut Request<'_>) -> bool>,
+    /// To an answer.
+    pub(crate) reply: Option<fn(&mut Reply<'_>) -> bool>,
+    /// To what the server sends unasked.
+    pub(crate) notification: Option<fn(&mut Notification<'_>) -> bool>,
+}
 
 /// No client has so many of anything; beyond, the oldest is forgotten.
 const MOST: usize = 4096;
@@ -43,7 +50,7 @@ pub(crate) struct Learned {
 /// One connection.
 pub(crate) struct Smb2 {
     account: Account,
-    edits: (Option<RequestEdit>, Option<ReplyEdit>),
+    edits: Edits,
     /// The client's side and the server's.
     schedules: [Schedule; 2],
     outstanding: BTreeMap<u64, Asked>,
@@ -66,7 +73,7 @@ struct Part {
 }
 
 impl Smb2 {
-    pub(crate) fn new(account: &Account, edits: (Option<RequestEdit>, Option<ReplyEdit>)) -> Self {
+    pub(crate) fn new(account: &Account, edits: Edits) -> Self {
         Self {
             account: account.clone(),
             edits,
@@ -147,7 +154,7 @@ impl Smb2 {
             _ => {}
         }
         let mut signs = check == Check::Valid;
-        if let Some(edit) = self.edits.0 {
+        if let Some(edit) = self.edits.request {
             let mut request = Request {
                 bytes: &mut part.bytes,
                 header: &header,
@@ -192,6 +199,8 @@ impl Smb2 {
                 if !is_interim(&part.header) {
                     self.outstanding.remove(&part.header.message_id);
                 }
+            } else if part.header.message_id == u64::MAX {
+                self.notification(part);
             }
             answered.push(asked);
         }
@@ -241,7 +250,7 @@ impl Smb2 {
         if signed == Check::Valid {
             part.seal = Seal::Right;
         }
-        let Some(edit) = self.edits.1 else { return false };
+        let Some(edit) = self.edits.reply else { return false };
         let mut reply = Reply {
             bytes: &mut part.bytes,
             header: &header,
@@ -261,6 +270,18 @@ impl Smb2 {
         let ends = reply.ends;
         self.learned.applied += u64::from(applied);
         ends
+    }
+
+    /// Looks at a message that the server sends unasked ([MS-SMB2] 3.3.4.6, 3.3.4.7) and edits it.
+    fn notification(&mut self, part: &mut Part) {
+        let Some(edit) = self.edits.notification else { return };
+        if !self.sessions.contains_key(&part.session_id) {
+            // One that is of no session, as that of a lease, comes to the first.
+            part.session_id = self.sessions.keys().next().copied().unwrap_or_default();
+        }
+        let knows = self.sessions.get(&part.session_id).is_some_and(|session| session.reply.is_some());
+        let mut notification = Notification { header: &part.header, knows, seal: &mut part.seal };
+        self.learned.applied += u64::from(edit(&mut notification));
     }
 
     /// Follows SESSION_SETUP; whether this response establishes a session.

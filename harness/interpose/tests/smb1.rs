@@ -4,15 +4,18 @@
 
 mod support;
 
-use countersign_interpose::{Mischief, attacks, defects};
+use countersign_interpose::{Mischief, attacks, defects, repairs};
 use model::NtStatus;
 use rstest::rstest;
 use smb::follow::Way;
 use smb::smb1::follow::{Connection, Message, Signature};
-use smb::smb1::{Action, BSRSPYL, Command, Flags2, MacKey, ReadResponse, SecurityMode, parse};
+use smb::smb1::{
+    Action, BSRSPYL, Command, EchoResponse, Flags2, MacKey, NegotiateResponse, ReadResponse, SecurityMode,
+    parse,
+};
 use std::collections::BTreeSet;
 use support::client::Broken;
-use support::smb1::{DATA, PLAN, Plan, Seen, Server, run};
+use support::smb1::{Bad, DATA, PLAN, Plan, Seen, Server, run};
 use support::{attack, defect};
 
 const REQUIRED: SecurityMode = SecurityMode(0x0F);
@@ -43,6 +46,11 @@ fn mode(seen: &Seen) -> u8 {
 
 fn echo(seen: &Seen) -> Signature {
     last(&seen.client, Command::ECHO).signature
+}
+
+fn echoed(seen: &Seen) -> Vec<EchoResponse> {
+    let echoes = answers(&seen.client).filter(|m| m.command() == Command::ECHO);
+    echoes.map(|m| parse::<EchoResponse>(&m.bytes).unwrap().1).collect()
 }
 
 fn is_zero(signature: Signature) -> bool {
@@ -146,6 +154,12 @@ const TRIALS: &[Trial] = &[
             && last(&seen.client, Command::ECHO).header.status == NtStatus::ACCESS_DENIED
     }),
     trial("smb1-data-to-read-raw", REQUIRED, PLAN, |seen| seen.client.raw_replies[0].length == 8),
+    trial("smb1-echo-other-data", REQUIRED, PLAN, |seen| {
+        echoed(seen).into_iter().all(|body| body.data == b"echO") && echo(seen).is_valid()
+    }),
+    trial("smb1-echo-counts-from-0", REQUIRED, PLAN, |seen| {
+        echoed(seen)[..3].iter().map(|body| body.sequence_number).eq(0..3) && echo(seen).is_valid()
+    }),
     trial("smb1-wrong-command", REQUIRED, PLAN, |seen| {
         let mut odd = answers(&seen.client).filter(|m| m.command() == Command::QUERY_INFORMATION_DISK);
         odd.any(|m| {
@@ -197,11 +211,64 @@ async fn every_defect_shows_on_the_clients_side_only() {
         assert!(seen.applied > 0, "{what}");
         assert_eq!(seen.finished, !ENDS.contains(id), "{what}");
         assert!(shows(&seen), "{what}: it does not show");
-        let refuses = *id == "smb1-counts-refused";
-        assert!(refuses || is_right(&seen.server) || ENDS.contains(id), "{what}: the server's side");
+        assert!(is_right(&seen.server) || ENDS.contains(id), "{what}: the server's side");
         let denied = answers(&seen.server).filter(|m| m.header.status == NtStatus::ACCESS_DENIED).count();
-        assert_eq!(denied, usize::from(refuses), "{what}");
+        assert_eq!(denied, 0, "{what}");
     }
+}
+
+/// A server that ends the connection, as Samba does, never sees what it would end it for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_a_connection_is_not_passed_on() {
+    let server = Server::start_with(REQUIRED, true, Bad::Ends).await;
+    for plan in [UNSIGNED, FLIPPED, PLAN] {
+        assert!(!run(&server, Mischief::None, plan).await.finished);
+    }
+    let seen = run(&server, Mischief::Defect(defect("smb1-data-to-read-raw")), PLAN).await;
+    assert!(seen.finished && seen.applied == 1, "{:?}", seen.statuses);
+    assert!(is_right(&seen.client) && is_right(&seen.server));
+    for plan in [UNSIGNED, FLIPPED] {
+        let seen = run(&server, Mischief::Defect(defect("smb1-counts-refused")), plan).await;
+        assert_eq!(seen.applied, 2, "{:?}", seen.statuses);
+        for refused in [broken(&seen), last(&seen.client, Command::ECHO)] {
+            assert!(refused.header.status == NtStatus::ACCESS_DENIED && refused.signature.is_valid());
+        }
+        assert!(is_right(&seen.server));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_the_connection_is_repaired() {
+    let [repair] = repairs() else { panic!("another repair is to be tried, too") };
+    for (extended, bad) in [(true, Bad::Ends), (false, Bad::Ends), (true, Bad::Refused)] {
+        let server = Server::start_with(REQUIRED, extended, bad).await;
+        for plan in [UNSIGNED, FLIPPED] {
+            let plan = Plan { extended, ..plan };
+            let seen = run(&server, Mischief::Repair(repair), plan).await;
+            assert_eq!((seen.applied, &seen.problem), (1, &None), "{:?}", seen.statuses);
+            let refused = broken(&seen);
+            assert!(refused.header.status == NtStatus::ACCESS_DENIED && refused.signature.is_valid());
+            // The client goes on with the number that was refused, and so does the server.
+            let echo = last(&seen.client, Command::ECHO);
+            assert!(echo.header.status == NtStatus::SUCCESS && echo.sequence == refused.sequence);
+            assert!(is_right(&seen.server));
+        }
+        let seen = run(&server, Mischief::Repair(repair), Plan { extended, ..PLAN }).await;
+        assert!(seen.applied == 0 && seen.same_bytes);
+    }
+}
+
+/// Samba's answer where it has SMB1 switched off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_smb1_speaks_it() {
+    let server = Server::start_with(ENABLED, true, Bad::Everything).await;
+    let clean = run(&server, Mischief::None, PLAN).await;
+    assert!(clean.client.negotiated.is_none());
+    let seen = run(&server, Mischief::Defect(defect("smb1-speaks-though-switched-off")), PLAN).await;
+    assert!(seen.applied == 1 && seen.server.negotiated.is_none());
+    let (_, body) = parse::<NegotiateResponse>(&last(&seen.client, Command::NEGOTIATE).bytes).unwrap();
+    assert_eq!(body.dialect_index, 0);
+    assert_eq!(seen.client.negotiated.unwrap().dialect, Some(model::Dialect::Nt1));
 }
 
 /// Without extended security the key has the response to the challenge in it ([MS-CIFS] 3.2.5.3).
@@ -255,7 +322,8 @@ async fn a_flipped_bit_is_seen_on_the_other_side() {
 fn everything_of_smb1_is_tried() {
     let of_smb1 = |id: &&str| id.starts_with("smb1-");
     let there: BTreeSet<&str> = defects().iter().map(|defect| defect.id).filter(of_smb1).collect();
-    assert_eq!(TRIALS.iter().map(|trial| trial.id).collect::<BTreeSet<_>>(), there);
+    let elsewhere = ["smb1-speaks-though-switched-off"];
+    assert_eq!(TRIALS.iter().map(|trial| trial.id).chain(elsewhere).collect::<BTreeSet<_>>(), there);
     let attacks: BTreeSet<&str> = attacks().iter().map(|attack| attack.id).filter(of_smb1).collect();
     let tried = [
         "smb1-strip-required",

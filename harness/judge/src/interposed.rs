@@ -9,6 +9,7 @@ pub(crate) fn undone(view: &View<'_>) -> Option<String> {
     let what = match view.case().interposed.as_ref()? {
         Interposed::Attack(name) => format!("the attack `{name}`"),
         Interposed::Defect(name) => format!("the defect `{name}`"),
+        Interposed::Repair(name) => format!("the repair `{name}`"),
         Interposed::Client(_) => return None,
     };
     let connections = &view.evidence().connections;

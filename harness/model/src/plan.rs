@@ -61,6 +61,8 @@ pub enum Interposed {
     Attack(String),
     /// What makes a faulty server out of a good one.
     Defect(String),
+    /// What makes a server do the one thing right that it does wrong.
+    Repair(String),
     /// Nothing stands there: it is the client that is another one than the plan says.
     Client(String),
 }

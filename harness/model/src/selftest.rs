@@ -1,7 +1,7 @@
 //! The proof that verdicts can fail: which rule is tripped by which defect, and by no clean server.
 
 use crate::case::{Axes, CaseId};
-use crate::outcome::{CheckLevel, Verdict};
+use crate::outcome::{CheckLevel, Finding, Verdict};
 use crate::results::{CaseResult, Results, RunInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ type Cell<'a> = (&'a str, &'a str, &'a Axes);
 
 /// The axis that names what is wrong in a case of a self-test.
 pub const DEFECT_AXIS: &str = "defect";
+
+/// The axis that names what is done right in the server's place.
+pub const REPAIR_AXIS: &str = "repair";
 
 /// A rule, as far as a self-test is about it.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +49,10 @@ pub struct RuleLine {
     pub level: CheckLevel,
     /// How often it was evaluated on clean servers.
     pub held: u64,
+    /// How often it was evaluated on servers that were made to keep to it, because none does by itself.
+    pub held_repaired: u64,
+    /// The defects that trip it, and are meant to.
+    pub proved_by: Vec<String>,
     /// The defects that trip it.
     pub tripped_by: Vec<String>,
     /// The cases on clean servers that trip it outside of what is known of them.
@@ -53,10 +60,11 @@ pub struct RuleLine {
 }
 
 impl RuleLine {
-    /// Whether a defect trips it, and a clean server was held against it and does not.
+    /// Whether a defect that is meant to trips it, and a clean server, or one that was repaired, was held against it and
+    /// does not.
     #[must_use]
     pub fn is_proved(&self) -> bool {
-        !self.tripped_by.is_empty() && self.held > 0 && self.false_alarms.is_empty()
+        !self.proved_by.is_empty() && self.held + self.held_repaired > 0 && self.false_alarms.is_empty()
     }
 }
 
@@ -108,8 +116,13 @@ impl KillMatrix {
             results.cases.iter().partition(|case| case.axes.contains_key(DEFECT_AXIS));
         let base: BTreeMap<Cell<'_>, BTreeSet<(&str, String)>> = clean
             .iter()
-            .map(|case| ((case.scenario.as_str(), case.target.as_str(), &case.axes), tripped(case)))
+            .map(|case| ((case.scenario.as_str(), case.target.as_str(), &case.axes), tripped(case, |_| true)))
             .collect();
+        let (repaired, whole_servers): (Vec<&CaseResult>, Vec<&CaseResult>) =
+            clean.iter().copied().partition(|case| case.axes.contains_key(REPAIR_AXIS));
+        let held = |cases: &[&CaseResult], rule: &str| -> u64 {
+            cases.iter().filter_map(|case| case.checks.get(rule)).sum()
+        };
         let nothing = BTreeSet::new();
         let mut by_defect: BTreeMap<&str, (u64, u64, BTreeSet<String>)> = BTreeMap::new();
         for case in &broken {
@@ -119,7 +132,8 @@ impl KillMatrix {
             let name = case.axes.get(DEFECT_AXIS).map_or("", String::as_str);
             let (cases, done, trips) = by_defect.entry(name).or_default();
             *cases += 1;
-            let found = tripped(case);
+            // What is known of the server is no kill, also where it came only by chance in one of the two.
+            let found = tripped(case, |finding| results.expectation_for(case, finding).is_none());
             *done += u64::from(case.verdict != Verdict::Inconclusive || !found.is_empty());
             trips.extend(found.difference(before).map(|(rule, _)| (*rule).to_owned()));
         }
@@ -145,7 +159,16 @@ impl KillMatrix {
                 id: known.id.to_owned(),
                 title: known.title.to_owned(),
                 level: known.level,
-                held: clean.iter().filter_map(|case| case.checks.get(known.id)).sum(),
+                held: held(&whole_servers, known.id),
+                held_repaired: held(&repaired, known.id),
+                proved_by: defects
+                    .iter()
+                    .filter(|defect| {
+                        let is_it = |rule: &String| rule == known.id;
+                        defect.trips.iter().any(is_it) && defect.meant_for.iter().any(is_it)
+                    })
+                    .map(|defect| defect.id.clone())
+                    .collect(),
                 tripped_by: defects
                     .iter()
                     .filter(|defect| defect.trips.iter().any(|rule| rule == known.id))
@@ -183,8 +206,9 @@ impl KillMatrix {
 }
 
 /// The rules a case trips, and with what: a server that breaks a rule in one way can be made to break it in another.
-fn tripped(case: &CaseResult) -> BTreeSet<(&str, String)> {
-    case.findings.iter().map(|finding| (finding.rule.as_str(), without_numbers(&finding.got))).collect()
+fn tripped(case: &CaseResult, counts: impl Fn(&Finding) -> bool) -> BTreeSet<(&str, String)> {
+    let found = case.findings.iter().filter(|finding| counts(finding));
+    found.map(|finding| (finding.rule.as_str(), without_numbers(&finding.got))).collect()
 }
 
 /// A text without its hexadecimal numbers: signatures are others each time, and say nothing of what is wrong.
@@ -199,7 +223,7 @@ fn without_numbers(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Finding, Subject};
+    use crate::outcome::Subject;
     use crate::results::{Status, Summary};
 
     const RULES: &[KnownRule] = &[

@@ -89,7 +89,7 @@ pub(super) fn defects() -> Vec<Defect> {
             id: "negotiate-drops-required",
             title: "A server that requires signing does not say so in NEGOTIATE",
             cites: &["MS-SMB2 3.3.5.4"],
-            trips: &["negotiate/signing-required"],
+            trips: &["negotiate/signing-required", "negotiate/multi-protocol"],
             protocols: SMB2,
             act: Act::Reply(|r| {
                 negotiated(r, |body| {
@@ -184,21 +184,6 @@ pub(super) fn defects() -> Vec<Defect> {
                     let own = contexts.iter_mut().find(|context| context.context_type == PREAUTH);
                     let hash = own.and_then(|context| context.data.get_mut(4..6));
                     hash.map(|hash| hash.copy_from_slice(&[9, 0])).is_some()
-                })
-            }),
-        },
-        Defect {
-            // CHECKS 20: no rule looks at the salts of several connections.
-            id: "constant-salt",
-            title: "Every 3.1.1 NEGOTIATE response has the same salt",
-            cites: &["MS-SMB2 3.3.5.4", "MS-SMB2 2.2.4.1.1"],
-            trips: &[],
-            protocols: SMB311,
-            act: Act::Reply(|r| {
-                contexts(r, |contexts| {
-                    let own = contexts.iter_mut().find(|context| context.context_type == PREAUTH);
-                    let salt = own.and_then(|context| context.data.get_mut(6..));
-                    salt.filter(|salt| !salt.is_empty()).map(|salt| salt.fill(0)).is_some()
                 })
             }),
         },

@@ -266,5 +266,15 @@ pub(super) fn defects() -> Vec<Defect> {
             protocols: SMB2,
             act: Act::Reply(|r| may_wait(r) && r.precede(r.interim(), Seal::Field(r.asked.signature))),
         },
+        Defect {
+            id: "break-signed",
+            title: "An OPLOCK_BREAK notification is signed",
+            cites: &["MS-SMB2 3.3.4.6", "MS-SMB2 3.3.4.7"],
+            trips: &["signing/break-unsigned"],
+            protocols: SMB2,
+            act: Act::Notification(|n| {
+                n.header.command == Command::OPLOCK_BREAK && n.knows && n.seal(Seal::Right)
+            }),
+        },
     ]
 }

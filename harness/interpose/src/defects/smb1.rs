@@ -6,7 +6,8 @@ use crate::smb2::Check;
 use crate::{Defect, SMB1};
 use model::NtStatus;
 use smb::smb1::{
-    Action, BSRSPYL, Command, Header, MacKey, NegotiateResponse, ReadResponse, SecurityMode, message, parse,
+    Action, BSRSPYL, Capabilities, Command, EchoResponse, Header, MacKey, NegotiateRefusal,
+    NegotiateResponse, NegotiateSecurity, ReadResponse, SecurityMode, message, parse,
 };
 
 /// The SecurityMode of a NEGOTIATE response that takes NT LM 0.12: behind the header, WordCount and DialectIndex.
@@ -17,11 +18,11 @@ const ENABLED: u8 = SecurityMode::SECURITY_SIGNATURES_ENABLED.0;
 const REQUIRED: u8 = SecurityMode::SECURITY_SIGNATURES_REQUIRED.0;
 
 const fn reply(reply: fn(&mut Reply<'_>) -> bool) -> Act {
-    Act::Smb1(Edits { request: None, reply: Some(reply), raw: None })
+    Act::Smb1(Edits { request: None, reply: Some(reply) })
 }
 
 const fn request(request: fn(&mut Request<'_>) -> bool) -> Act {
-    Act::Smb1(Edits { request: Some(request), reply: None, raw: None })
+    Act::Smb1(Edits { request: Some(request), reply: None })
 }
 
 /// The SecurityMode of the NEGOTIATE response becomes another, if it was.
@@ -43,16 +44,38 @@ fn guest_signed(reply: &mut Reply<'_>) -> bool {
     reply.seal(Seal::Right)
 }
 
-/// The next request with the right number is refused, as if the one with the wrong signature had taken it.
-fn counts_refused(reply: &mut Reply<'_>) -> bool {
-    if reply.active.is_none() {
+/// A request with a wrong signature is refused, and so is the next one with the right number, as if the other had taken it.
+/// Not passed on: there are servers that end the connection at a wrong signature.
+fn counts_refused(request: &mut Request<'_>) -> bool {
+    if request.is_wrong() {
+        request.memory.refused = request.refuse(NtStatus::ACCESS_DENIED);
+        return request.memory.refused;
+    }
+    std::mem::take(&mut request.memory.refused) && request.refuse(NtStatus::ACCESS_DENIED)
+}
+
+/// The answer of a server that takes no dialect takes the first one.
+fn takes_a_dialect(reply: &mut Reply<'_>) -> bool {
+    let none = parse::<NegotiateRefusal>(reply.bytes).is_ok_and(|(_, body)| body.dialect_index == u16::MAX);
+    if reply.command() != Command::NEGOTIATE || !none {
         return false;
     }
-    if reply.asked.check != Check::Valid && reply.status() == NtStatus::ACCESS_DENIED {
-        reply.memory.refused = true;
-        return false;
-    }
-    std::mem::take(&mut reply.memory.refused) && reply.fail(NtStatus::ACCESS_DENIED)
+    let body = NegotiateResponse {
+        dialect_index: 0,
+        security_mode: SecurityMode::USER_SECURITY.with(SecurityMode::ENCRYPT_PASSWORDS),
+        max_mpx_count: 50,
+        max_number_vcs: 1,
+        max_buffer_size: 16644,
+        max_raw_size: 65536,
+        session_key: 0,
+        capabilities: Capabilities::UNICODE.with(Capabilities::NT_SMBS).with(Capabilities::STATUS32),
+        system_time: 0,
+        server_time_zone: 0,
+        security: NegotiateSecurity::plain(*b"CHALLENG", true, "", ""),
+    };
+    let Ok(bytes) = message(reply.header, &body) else { return false };
+    *reply.bytes = bytes;
+    true
 }
 
 /// What a session that is not the first would sign with, in an answer of that session.
@@ -70,6 +93,14 @@ pub(super) fn defects() -> Vec<Defect> {
     const RULE: &[&str] = &["smb1/response-signed"];
     const REFUSES: &[&str] = &["MS-CIFS 3.3.5.2.3", "MS-CIFS 3.1.5.1"];
     vec![
+        Defect {
+            id: "smb1-speaks-though-switched-off",
+            title: "A server that is set to speak no SMB1 takes a dialect of it",
+            cites: &["MS-CIFS 3.3.5.42", "MS-SMB2 3.3.5.3.2"],
+            trips: &["smb1/absent"],
+            protocols: SMB1,
+            act: reply(takes_a_dialect),
+        },
         Defect {
             id: "smb1-says-not-enabled",
             title: "A server that signs says in NEGOTIATE that it does not",
@@ -150,7 +181,6 @@ pub(super) fn defects() -> Vec<Defect> {
                     false
                 }),
                 reply: Some(guest_signed),
-                raw: None,
             }),
         },
         Defect {
@@ -263,7 +293,7 @@ pub(super) fn defects() -> Vec<Defect> {
             cites: &["MS-CIFS 3.3.5.2.3"],
             trips: &["smb1/sequence-after-refusal"],
             protocols: SMB1,
-            act: reply(counts_refused),
+            act: request(counts_refused),
         },
         Defect {
             id: "smb1-data-to-read-raw",
@@ -271,16 +301,36 @@ pub(super) fn defects() -> Vec<Defect> {
             cites: &["MS-CIFS 3.3.5.24"],
             trips: &["smb1/read-raw"],
             protocols: SMB1,
-            act: Act::Smb1(Edits {
-                request: None,
-                reply: None,
-                raw: Some(|bytes| {
-                    let refused = bytes.is_empty();
-                    if refused {
-                        bytes.extend_from_slice(b"raw data");
-                    }
-                    refused
-                }),
+            // Not passed on: there are servers that end the connection.
+            act: request(|r| {
+                r.active && r.asked.command == Command::READ_RAW && r.answer(b"raw data".to_vec())
+            }),
+        },
+        Defect {
+            id: "smb1-echo-other-data",
+            title: "An answer to ECHO has other data than the request",
+            cites: &["MS-CIFS 3.3.5.33", "MS-CIFS 2.2.4.39.2"],
+            trips: &["smb1/echo-data"],
+            protocols: SMB1,
+            act: reply(|r| {
+                r.asked.command == Command::ECHO
+                    && r.rewrite(|body: &mut EchoResponse| {
+                        body.data.last_mut().map(|byte| *byte ^= 0x20).is_some()
+                    })
+            }),
+        },
+        Defect {
+            id: "smb1-echo-counts-from-0",
+            title: "The answers to one ECHO are counted from 0",
+            cites: &["MS-CIFS 3.3.5.33", "MS-CIFS 2.2.4.39.2"],
+            trips: &["smb1/echo-data"],
+            protocols: SMB1,
+            act: reply(|r| {
+                r.asked.command == Command::ECHO
+                    && r.rewrite(|body: &mut EchoResponse| {
+                        let number = body.sequence_number.checked_sub(1);
+                        number.map(|number| body.sequence_number = number).is_some()
+                    })
             }),
         },
         Defect {
@@ -304,15 +354,10 @@ pub(super) fn defects() -> Vec<Defect> {
             trips: &["step/read-back"],
             protocols: SMB1,
             act: reply(|r| {
-                let parsed = parse::<ReadResponse>(r.bytes)
-                    .ok()
-                    .filter(|_| r.asked.command == Command::READ_ANDX && r.command() == Command::READ_ANDX);
-                let Some((header, mut body)) = parsed else { return false };
-                let Some(byte) = body.data.last_mut() else { return false };
-                *byte ^= 0x20;
-                let Ok(changed) = message(&header, &body) else { return false };
-                *r.bytes = changed;
-                true
+                (r.asked.command, r.command()) == (Command::READ_ANDX, Command::READ_ANDX)
+                    && r.rewrite(|body: &mut ReadResponse| {
+                        body.data.last_mut().map(|byte| *byte ^= 0x20).is_some()
+                    })
             }),
         },
     ]

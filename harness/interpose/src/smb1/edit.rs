@@ -3,7 +3,7 @@
 use super::Active;
 use crate::smb2::Check;
 use model::NtStatus;
-use smb::smb1::{Command, Flags2, Header, MacKey};
+use smb::smb1::{Body, Command, ErrorResponse, Flags, Flags2, Header, MacKey, message, parse};
 use std::collections::BTreeSet;
 
 /// What a logon leads to.
@@ -60,13 +60,37 @@ pub(crate) struct Memory {
 
 /// A request on its way to the server.
 pub(crate) struct Request<'e> {
+    pub(crate) header: &'e Header,
     /// Whether signing is active.
     pub(crate) active: bool,
     pub(crate) memory: &'e mut Memory,
     pub(crate) asked: &'e mut Asked,
+    pub(super) answer: &'e mut Option<Vec<u8>>,
 }
 
 impl Request<'_> {
+    /// Whether signing is active and it is not signed rightly.
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.active && self.asked.check != Check::Valid
+    }
+
+    /// Answers it with these bytes, and the server never sees it.
+    pub(crate) fn answer(&mut self, bytes: Vec<u8>) -> bool {
+        *self.answer = Some(bytes);
+        true
+    }
+
+    /// Answers it with an error, signed where signing is active: what is not signed rightly with the number behind the one
+    /// that was waited for ([MS-CIFS] 3.3.5.2.3).
+    pub(crate) fn refuse(&mut self, status: NtStatus) -> bool {
+        if self.header.command == Command::NT_CANCEL {
+            return false; // It has no answer.
+        }
+        let flags = self.header.flags.with(Flags::REPLY);
+        let header = Header { status, flags, signature: [0; 8], ..self.header.clone() };
+        message(&header, &ErrorResponse::default()).is_ok_and(|bytes| self.answer(bytes))
+    }
+
     /// Signs it for the server, as if the client had done it right.
     pub(crate) fn repair(&mut self) -> bool {
         self.asked.repaired = true;
@@ -176,6 +200,17 @@ impl Reply<'_> {
     /// Says how it is signed.
     pub(crate) fn seal(&mut self, seal: Seal) -> bool {
         *self.seal = seal;
+        true
+    }
+
+    /// Another body. A message that the server signed is signed again.
+    pub(crate) fn rewrite<B: Body>(&mut self, change: impl FnOnce(&mut B) -> bool) -> bool {
+        let Ok((header, mut body)) = parse::<B>(self.bytes) else { return false };
+        if !change(&mut body) {
+            return false;
+        }
+        let Ok(bytes) = message(&header, &body) else { return false };
+        *self.bytes = bytes;
         true
     }
 

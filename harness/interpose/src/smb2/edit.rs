@@ -242,3 +242,19 @@ impl Reply<'_> {
         true
     }
 }
+
+/// What the server sends unasked, on its way to the client.
+pub(crate) struct Notification<'e> {
+    pub(crate) header: &'e Header,
+    /// Whether there is a key that it could be signed with.
+    pub(crate) knows: bool,
+    pub(super) seal: &'e mut Seal,
+}
+
+impl Notification<'_> {
+    /// Says how it is signed.
+    pub(crate) fn seal(&mut self, seal: Seal) -> bool {
+        *self.seal = seal;
+        true
+    }
+}

@@ -45,9 +45,11 @@ impl Own {
                 let (mut splitter, mut buffer) = (Splitter::new(1 << 20), [0; 4096]);
                 'one: loop {
                     while let Some(framed) = splitter.next_message().unwrap() {
-                        let answer = nbss::wrap(&state.message(&framed.bytes)).unwrap();
-                        if stream.write_all(&answer).await.is_err() {
-                            break 'one;
+                        let answer = state.message(&framed.bytes);
+                        for message in state.unasked(&framed.bytes).into_iter().chain([answer]) {
+                            if stream.write_all(&nbss::wrap(&message).unwrap()).await.is_err() {
+                                break 'one;
+                            }
                         }
                     }
                     match stream.read(&mut buffer).await {
@@ -101,6 +103,19 @@ impl State {
             }
         }
         whole
+    }
+
+    /// In front of the answer to an ECHO, an OPLOCK_BREAK notification that is of no session (3.3.4.7).
+    fn unasked(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let asked = Header::parse(bytes).unwrap();
+        (asked.command == Command::ECHO).then(|| {
+            let header = Header {
+                message_id: u64::MAX,
+                flags: Flags::SERVER_TO_REDIR,
+                ..Header::request(Command::OPLOCK_BREAK)
+            };
+            wire::message(&header, &wire::LeaseBreakNotification::default()).unwrap()
+        })
     }
 
     /// The answer, and whether it is to be signed.

@@ -15,8 +15,8 @@ use smb::smb1::follow::Connection;
 use smb::smb1::ntlm::NtlmV2;
 use smb::smb1::{
     BSRSPYL, Capabilities, Command, EchoRequest, EchoResponse, ErrorResponse, Flags, Flags2, Header, MacKey,
-    NegotiateRequest, NegotiateResponse, NegotiateSecurity, Raw, ReadResponse, SecurityMode,
-    SessionSetupRequest, SessionSetupResponse, SetupCredentials, message, parse,
+    NegotiateRefusal, NegotiateRequest, NegotiateResponse, NegotiateSecurity, Raw, ReadResponse,
+    SecurityMode, SessionSetupRequest, SessionSetupResponse, SetupCredentials, message, parse,
 };
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +34,18 @@ const CHALLENGE: [u8; 8] = *b"CHALLENG";
 /// What the client tells the server of its sessions: what they sign with, in order.
 type Keys = Arc<Mutex<Vec<MacKey>>>;
 
+/// What a server does that is asked for what it does not want: with a wrong signature, or, once signing is active, for raw
+/// data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// It refuses, as the specification says.
+    Refused,
+    /// It ends the connection, as Samba does.
+    Ends,
+    /// It speaks no SMB1 at all.
+    Everything,
+}
+
 /// A server with this SecurityMode.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -49,6 +61,10 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) async fn start(mode: SecurityMode, extended: bool) -> Self {
+        Self::start_with(mode, extended, Bad::Refused).await
+    }
+
+    pub(crate) async fn start_with(mode: SecurityMode, extended: bool, bad: Bad) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let keys = Keys::default();
@@ -58,12 +74,16 @@ impl Server {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 shared.lock().unwrap().clear();
-                let mut state =
-                    State { mode, extended, keys: Arc::clone(&shared), active: None, next: 2, sessions: 0 };
+                let keys = Arc::clone(&shared);
+                let mut state = State { mode, extended, bad, keys, active: None, next: 2, sessions: 0 };
                 let (mut splitter, mut buffer) = (Splitter::new(1 << 20), [0; 4096]);
                 'one: loop {
                     while let Some(framed) = splitter.next_message().unwrap() {
-                        for answer in state.message(&framed.bytes) {
+                        let answers = state.message(&framed.bytes);
+                        if answers.is_empty() {
+                            break 'one;
+                        }
+                        for answer in answers {
                             if stream.write_all(&nbss::wrap(&answer).unwrap()).await.is_err() {
                                 break 'one;
                             }
@@ -83,6 +103,7 @@ impl Server {
 struct State {
     mode: SecurityMode,
     extended: bool,
+    bad: Bad,
     keys: Keys,
     active: Option<MacKey>,
     next: u32,
@@ -90,6 +111,7 @@ struct State {
 }
 
 impl State {
+    /// The answers; none where the connection ends.
     fn message(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
         let header = Header::parse(bytes).unwrap();
         let reply = Header {
@@ -101,13 +123,20 @@ impl State {
         let number = self.next + 1;
         if let Some(key) = &self.active {
             if key.verify(bytes, self.next).is_err() {
+                if self.bad == Bad::Ends {
+                    return Vec::new();
+                }
                 return vec![self.error(&reply, NtStatus::ACCESS_DENIED, number)];
             }
             self.next += 2;
         }
         let answers = match header.command {
+            Command::NEGOTIATE if self.bad == Bad::Everything => {
+                vec![message(&reply, &NegotiateRefusal { dialect_index: 0xFFFF }).unwrap()]
+            }
             Command::NEGOTIATE => vec![message(&reply, &self.negotiated()).unwrap()],
             Command::SESSION_SETUP_ANDX => return vec![self.setup(&header, &reply, bytes, number)],
+            Command::READ_RAW if self.bad == Bad::Ends && self.active.is_some() => return Vec::new(),
             Command::READ_RAW => return vec![Vec::new()],
             Command::NT_CREATE_ANDX => {
                 return vec![self.error(&reply, NtStatus::OBJECT_NAME_NOT_FOUND, number)];

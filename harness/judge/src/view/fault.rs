@@ -133,7 +133,11 @@ impl View<'_> {
                 planned.filter_map(|message| Some(fault(message.frame, None, self.unplanned(message)?)));
             all.push(unplanned.next());
             let nobody = self.case().login == Login::Anonymous;
-            let other = followed.sessions.values().find(|session| session.anonymous_logon != nobody);
+            // Before any proof was asked for, nobody has said who it is.
+            let other = followed
+                .sessions
+                .values()
+                .find(|session| session.anonymous_logon != nobody && is_proved(followed, session));
             let at = other.and_then(|session| followed.messages.get(session.established));
             all.push(at.map(|message| fault(message.frame, None, OTHER_LOGON.to_owned())));
             let whole = |message: &&Message| {
