@@ -194,6 +194,41 @@ fn smb1_and_the_way_to_smb2_on_samba_are_as_known() {
 }
 
 #[test]
+fn every_other_command_is_answered_as_known() {
+    let bench = Bench::new();
+    let scenarios = [
+        "smb2-commands",
+        "smb2-compounds",
+        "smb2-oplocks",
+        "smb2-pipe",
+        "smb2-reauthentication",
+        "smb2-failed-logon",
+    ];
+    let ended = bench.run(&[&["run"], &scenarios[..], &["--out", "r"]].concat());
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    let results = bench.results("r");
+    for target in &results.targets {
+        assert_eq!(target.state, TargetState::Ready);
+        let of = || results.cases.iter().filter(|case| case.target == target.id);
+        assert_eq!(of().count(), scenarios.len() * 14);
+        let count = |rule: &str| of().filter_map(|case| case.checks.get(rule)).sum::<u64>();
+        for rule in
+            ["signing/break-unsigned", "signing/interim-zero", "signing/response-signed", "step/read-back"]
+        {
+            assert!(count(rule) > 0, "{rule} met nothing it is about on {}", target.id);
+        }
+        // Whatever the client signed, it signed rightly, and every answer to it but the known ones was signed.
+        let signed =
+            of().filter(|case| case.verdict == Verdict::Conforms && case.axes["client"] == "required");
+        for case in signed {
+            let counted = case.outcome.as_ref().unwrap().signed.unwrap();
+            assert!(counted.requests.0 == counted.requests.1, "{}: {counted:?}", case.id);
+            assert!(counted.responses.0 == counted.responses.1, "{}: {counted:?}", case.id);
+        }
+    }
+}
+
+#[test]
 fn a_signal_ends_a_run_in_order() {
     for (name, status) in [("INT", 130), ("TERM", 143)] {
         let bench = Bench::new();
