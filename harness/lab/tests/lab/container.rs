@@ -102,8 +102,11 @@ async fn several_policies_at_once() {
         assert!(exec(id, &["ls", "/countersign"]).await.trim().is_empty());
         let checked = exec(id, &["testparm", "-s"]).await;
         assert!(checked.contains("Loaded services file OK"), "{checked}");
+        // SMB1 without extended security takes an option that Samba would like to see gone.
+        let other = checked.lines().filter(|line| !line.contains("\"raw NTLMv2 auth\" option is deprecated"));
+        let other: String = other.collect();
         for complaint in ["Unknown parameter", "Ignoring", "ERROR", "WARNING", "deprecated"] {
-            assert!(!checked.contains(complaint), "{checked}");
+            assert!(!other.contains(complaint), "{checked}");
         }
     }
 
