@@ -7,6 +7,7 @@ use crate::judging::{graded, line};
 use crate::run::Context;
 use evidence::Sidecar;
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use lab::{Effective, LabError, Prepared, Server};
 use model::results::{JournalLine, TargetResult, TargetState};
 use model::target::TargetKind;
@@ -15,6 +16,7 @@ use probe::Endpoint;
 use smb::ntlm::Password;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -69,11 +71,24 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
         }
     }
     task.say("starting servers");
-    let ends = join_all(groups.into_iter().zip(1_usize..).map(|((effective, cases), number)| {
-        let prepared = &prepared;
-        async move { server(context, target, prepared, &effective, cases, number).await }
-    }))
-    .await;
+    let mut work: Vec<(Effective, Vec<PlannedCase>)> = groups.into_iter().collect();
+    let mut at_once = work.len();
+    if target.server_per_case {
+        let alone = |(effective, cases): (Effective, Vec<PlannedCase>)| {
+            cases.into_iter().map(move |case| (effective.clone(), vec![case]))
+        };
+        work = work.into_iter().flat_map(alone).collect();
+        at_once = target.parallel_cases.get().into();
+    }
+    let said = AtomicBool::new(false);
+    let ends: Vec<_> = stream::iter(work.into_iter().zip(1_usize..))
+        .map(|((effective, cases), number)| {
+            let (prepared, said) = (&prepared, &said);
+            async move { server(context, target, prepared, &effective, cases, (number, said)).await }
+        })
+        .buffer_unordered(at_once.max(1))
+        .collect()
+        .await;
     drop((say, task));
     let mut about = None;
     for end in ends {
@@ -97,7 +112,7 @@ async fn server(
     prepared: &Prepared,
     effective: &Effective,
     cases: Vec<PlannedCase>,
-    number: usize,
+    (number, said): (usize, &AtomicBool),
 ) -> Result<About, String> {
     let log = format!("evidence/logs/{}-{number}.log", target.id);
     let server = match context.lab.start(prepared, effective).await {
@@ -108,7 +123,9 @@ async fn server(
     };
     let about = (server.version.clone(), server.image.clone());
     // Said at once: a run that is killed later did have this server.
-    report_target(context, target, TargetState::Ready, None, Some(about.clone()));
+    if !said.swap(true, Ordering::Relaxed) {
+        report_target(context, target, TargetState::Ready, None, Some(about.clone()));
+    }
     if let Ok(mut running) = context.running.lock() {
         running.push((log.clone(), Arc::clone(&server)));
     }

@@ -34,6 +34,9 @@ pub struct Target {
     /// How many cases run on one of its servers at the same time.
     #[serde(default = "eight")]
     pub parallel_cases: NonZeroU16,
+    /// Whether every case gets a server of its own, because one case can get into the next one's way on it.
+    #[serde(default)]
+    pub server_per_case: bool,
     /// What the shares are called on it.
     pub shares: Shares,
     /// What it cannot be set to, or does not do.
