@@ -93,6 +93,10 @@ pub(crate) struct RunArgs {
     #[arg(long = "scenarios", value_name = "DIR")]
     pub(crate) scenarios_dir: Option<PathBuf>,
 
+    /// Also know the servers whose folders are in this directory; one with the name of a built-in server replaces it
+    #[arg(long = "targets", value_name = "DIR")]
+    pub(crate) targets_dir: Option<PathBuf>,
+
     /// The run folder to create [default: countersign-runs/ and the run's id]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -169,6 +173,10 @@ pub(crate) struct ListArgs {
     /// Read the scenarios from this directory instead of those built in
     #[arg(long = "scenarios", value_name = "DIR")]
     pub(crate) scenarios_dir: Option<PathBuf>,
+
+    /// Also know the servers whose folders are in this directory; one with the name of a built-in server replaces it
+    #[arg(long = "targets", value_name = "DIR")]
+    pub(crate) targets_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -27,10 +27,17 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads the catalogue; scenarios from `directory` where one is given.
-    pub(crate) fn load(directory: Option<&Path>) -> Result<Self, Failure> {
+    /// Reads the catalogue; scenarios from `directory` where one is given, and servers from the folders in `servers`
+    /// besides those built in.
+    pub(crate) fn load(directory: Option<&Path>, servers: Option<&Path>) -> Result<Self, Failure> {
         let built_in = built_in_scenarios()?;
-        let targets = built_in_targets()?;
+        let mut targets = built_in_targets()?;
+        if let Some(servers) = servers {
+            let own = targets_in(servers)?;
+            targets.retain(|known| own.iter().all(|own| own.target.id != known.target.id));
+            targets.extend(own);
+        }
+        targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
         let Some(directory) = directory else {
             return Ok(Self { scenarios: built_in, targets, built_in_cases: Vec::new() });
         };
@@ -88,23 +95,58 @@ fn scenarios_in(directory: &Path) -> Result<Vec<Scenario>, Failure> {
 }
 
 fn built_in_targets() -> Result<Vec<KnownTarget>, Failure> {
-    let mut all = Vec::new();
-    for folder in SERVERS.dirs() {
-        let id = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = |name: &str| {
-            folder.get_file(folder.path().join(name)).and_then(|file| file.contents_utf8()).map(str::to_owned)
-        };
-        let Some(description) = text("target.toml") else {
-            return Err(Failure::usage(format!("target {id}: its folder has no target.toml")));
-        };
-        let expectations = text("expectations.toml").unwrap_or_default();
-        let target = Target::parse(&id, &description, &expectations)
-            .map_err(|error| Failure::usage(error.to_string()))?;
-        check_rules(&target)?;
-        all.push(KnownTarget { target, files: TargetFiles::included(folder) });
+    SERVERS
+        .dirs()
+        .map(|folder| {
+            let id = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            target(&id, TargetFiles::included(folder))
+        })
+        .collect()
+}
+
+/// The servers whose folders are in a directory on disk.
+fn targets_in(directory: &Path) -> Result<Vec<KnownTarget>, Failure> {
+    let shown = directory.display();
+    let entries = fs::read_dir(directory).map_err(|e| {
+        Failure::usage(format!("--targets {shown}: {e}: give a directory with one folder per server"))
+    })?;
+    let folders: Vec<_> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.is_dir())
+        .collect();
+    if folders.is_empty() {
+        return Err(Failure::usage(format!(
+            "--targets {shown}: there is no folder in it: each server has one, with a target.toml"
+        )));
     }
-    all.sort_by(|a, b| a.target.id.cmp(&b.target.id));
-    Ok(all)
+    folders
+        .iter()
+        .map(|folder| {
+            let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let files =
+                TargetFiles::read(folder).map_err(|error| Failure::usage(format!("failed to {error}")))?;
+            target(&id, files)
+        })
+        .collect()
+}
+
+/// The target that a folder describes.
+fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
+    let text = |name: &str| {
+        files.file(name).map(|bytes| {
+            std::str::from_utf8(bytes)
+                .map(str::to_owned)
+                .map_err(|_| Failure::usage(format!("target {id}/{name}: it is not UTF-8 text")))
+        })
+    };
+    let Some(description) = text("target.toml").transpose()? else {
+        return Err(Failure::usage(format!("target {id}: its folder has no target.toml")));
+    };
+    let expectations = text("expectations.toml").transpose()?.unwrap_or_default();
+    let target =
+        Target::parse(id, &description, &expectations).map_err(|error| Failure::usage(error.to_string()))?;
+    check_rules(&target)?;
+    Ok(KnownTarget { target, files })
 }
 
 /// An expectation about a rule that does not exist would never be met and never be fixed.
@@ -128,7 +170,7 @@ mod tests {
 
     #[test]
     fn everything_built_in_parses() {
-        let catalogue = Catalogue::load(None).unwrap();
+        let catalogue = Catalogue::load(None, None).unwrap();
         for name in ["smb2-policy", "smb2-guest", "smb2-anonymous", "smb2-algorithms"] {
             assert!(catalogue.scenarios.iter().any(|scenario| scenario.id == name), "{name}");
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Lists one kind of thing, for a person or as JSON.
 pub(crate) fn list(args: &ListArgs) -> Result<Exit, Failure> {
-    let catalogue = Catalogue::load(args.scenarios_dir.as_deref())?;
+    let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
     let rows = match args.what {
         Listed::Scenarios => scenarios(&catalogue),
         Listed::Targets => targets(&catalogue),

@@ -33,7 +33,7 @@ pub(crate) struct Context {
 
 /// `countersign run`.
 pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
-    let catalogue = Catalogue::load(args.scenarios_dir.as_deref())?;
+    let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
     select::check_names(args, &catalogue)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -86,7 +86,7 @@ const FAULTY_CLIENTS: &[KnownDefect] = &[
 
 /// `countersign selftest`.
 pub(crate) fn selftest(args: &SelftestArgs, command: &str) -> Result<Exit, Failure> {
-    let catalogue = Catalogue::load(None)?;
+    let catalogue = Catalogue::load(None, None)?;
     names::check("target", &args.target, catalogue.targets.iter().map(|t| t.target.id.as_str()))?;
     names::check(
         "defect",
