@@ -71,6 +71,12 @@ impl Recorder {
         self.event(connection, at, What::End(direction, end));
     }
 
+    /// How many connections there are so far, refused ones among them.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.connections.len()).unwrap_or(u32::MAX)
+    }
+
     /// The bytes so far in one direction of a connection.
     #[must_use]
     pub fn sent(&self, connection: u32, direction: Direction) -> u64 {

@@ -4,7 +4,7 @@ mod request;
 
 use crate::view::View;
 use evidence::StepRecord;
-use model::scenario::{HeaderField, Instead};
+use model::scenario::HeaderField;
 use model::{Action, CheckLevel, Deviation, Finding, FrameRef, NtStatus, Step, Subject};
 use request::Request;
 
@@ -37,11 +37,11 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             break; // There is no connection on which the next steps could be looked at.
         }
         // Only right behind the answer: what comes after another one has nothing to do with it.
-        may_end = step.deviate.is_some() && step.expect.or.is_some();
+        may_end = step.expect.or.is_some();
         let (last, before) = match requests.split_last() {
             Some((last, before)) if is_whole(&requests, step) => (Some(last), before),
             // It broke off, and at what is the status of the last request that was sent.
-            Some(_) if request::begin(&requests, step.action) => (None, &requests[..]),
+            Some(_) if request::begin(&requests, step) => (None, &requests[..]),
             _ => (None, &[][..]),
         };
         for request in before {
@@ -68,11 +68,14 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             continue; // What has no header has no status: the rules about it look at the rest.
         }
         let Some(answer) = last.answer() else {
-            // Where a request is broken on purpose, ending the connection is an answer too.
-            if step.deviate.is_some() && view.server_ended(last.index) {
+            // Where a request is broken on purpose or the scenario says so, ending the connection is an answer too.
+            if (step.deviate.is_some() || step.expect.or.is_some()) && view.server_ended(last.index) {
                 statuses += 1;
-                if step.expect.or == Some(Instead::Disconnect) {
-                    break;
+                if step.expect.takes_the_end() {
+                    if last.index == 0 {
+                        break;
+                    }
+                    continue; // That of another one leaves the case's own as it is.
                 }
                 let expected = format!("{name} answered with {}", step.expect.words());
                 let got = "the end of the connection".to_owned();
@@ -82,7 +85,7 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             continue;
         };
         let (at, got) = (answer.at, answer.status);
-        if got == NtStatus::MORE_PROCESSING_REQUIRED && last.is_of(Action::SessionSetup) {
+        if got == NtStatus::MORE_PROCESSING_REQUIRED && last.is_setup() && !step.expect.takes(got) {
             // The server waits, and it was the client that did not go on: nothing says whose fault that is.
             steps.missing.push(format!("{name} was not carried on after {got} (frame {})", at.frame));
             continue;
@@ -144,7 +147,7 @@ pub(crate) fn is_sent(view: &View<'_>, step: usize) -> bool {
 fn is_whole(requests: &[Request<'_>], step: &Step) -> bool {
     let Some(last) = requests.last() else { return false };
     step.deviate == Some(Deviation::Header(HeaderField::Command))
-        || last.is_of(step.action) && request::are_all(requests, step.action)
+        || last.is_of(step) && request::are_all(requests, step)
 }
 
 /// Whether what a step brings must be what was written.

@@ -6,7 +6,7 @@ use fault::OwnFault;
 
 use crate::steps;
 use evidence::{Connection as Recorded, Direction, Evidence};
-use model::{As, Deviation, Dialect, FrameRef, PlannedCase};
+use model::{Action, As, Deviation, Dialect, FrameRef, PlannedCase};
 use smb::follow::{Connection, Message, Session, Way};
 use smb::smb1::{self, NegotiateRequest, parse};
 use smb::wire::{Command, Protocol, SessionFlags};
@@ -109,10 +109,41 @@ impl<'a> View<'a> {
             .is_none_or(|new| new.messages.is_empty() && new.garbage.is_empty())
     }
 
-    /// Whether the request that begins at `offset` of what a connection sent was broken on purpose.
+    /// Whether a request of SMB2 was broken on purpose.
     #[must_use]
-    pub fn is_on_purpose(&self, connection: u32, offset: u64) -> bool {
+    pub fn is_on_purpose(&self, connection: u32, request: &Message) -> bool {
+        self.deviation_of(connection, request).is_some()
+    }
+
+    /// Whether the request of SMB1 that begins at `offset` of what a connection sent was broken on purpose.
+    #[must_use]
+    pub fn smb1_is_on_purpose(&self, connection: u32, offset: u64) -> bool {
         self.deviation_at(connection, offset).is_some()
+    }
+
+    /// What a step does wrong on purpose in this request: of a step that sends several, in one of them.
+    pub(crate) fn deviation_of(&self, connection: u32, request: &Message) -> Option<Deviation> {
+        let step = steps::step_at(self, connection, request.offset)?;
+        let planned = self.case().steps.get(step)?;
+        let deviation = planned.deviate?;
+        let is_it = match planned.action {
+            Action::CompoundUnrelated => request.element == deviation.element(),
+            Action::Elsewhere => request.command() == Command::ECHO,
+            // The first is broken, and the second is what ends the waiting.
+            Action::Cancel => {
+                request.command() == Command::CANCEL && {
+                    let sent = self.connections.get(connection as usize)?.messages.iter();
+                    let mut cancels = sent.filter(|message| {
+                        message.way == Way::ToServer
+                            && message.command() == Command::CANCEL
+                            && steps::step_at(self, connection, message.offset) == Some(step)
+                    });
+                    cancels.next().is_some_and(|first| std::ptr::eq(first, request))
+                }
+            }
+            _ => true,
+        };
+        is_it.then_some(deviation)
     }
 
     /// What the step does wrong on purpose that sent the request at `offset`.

@@ -6,7 +6,7 @@ use crate::outcome::Outcome;
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
 use crate::results::RunInfo;
-use crate::scenario::{AlgorithmAxis, Expect, Protocol, Scenario, Step};
+use crate::scenario::{AlgorithmAxis, ClientDialects, Expect, Protocol, Scenario, Step};
 use crate::target::Target;
 use crate::words::{
     Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login, Signing,
@@ -278,7 +278,7 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
             ..step.clone()
         })
         .collect();
-    let dialects = offered_dialects(cell.dialect, &steps);
+    let dialects = offered_dialects(cell.dialect, scenario.client_dialects, &steps);
     let own_default = ServerPolicy::default().dialects;
     let server = ServerPolicy {
         signing: cell.server_signing,
@@ -325,9 +325,14 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
     }
 }
 
-/// The dialects a client offers, oldest first: the one of the cell, and what its multi-protocol NEGOTIATE names besides.
-fn offered_dialects(dialect: Dialect, steps: &[Step]) -> Vec<Dialect> {
+/// The dialects a client offers, oldest first: the one of the cell, the older ones where the scenario says so, and what its
+/// multi-protocol NEGOTIATE names besides.
+fn offered_dialects(dialect: Dialect, offers: ClientDialects, steps: &[Step]) -> Vec<Dialect> {
     let mut all = vec![dialect];
+    if offers == ClientDialects::UpTo {
+        let older = [Dialect::Smb202, Dialect::Smb21, Dialect::Smb30, Dialect::Smb302];
+        all.extend(older.into_iter().filter(|older| *older < dialect && dialect != Dialect::Nt1));
+    }
     for protocol in steps.iter().filter_map(|step| step.protocols.as_ref()).flatten() {
         match protocol {
             Protocol::NtLm012 => all.push(Dialect::Nt1),

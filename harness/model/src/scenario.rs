@@ -9,7 +9,8 @@ mod step;
 
 pub use axes::{AlgorithmAxis, AxisValues, OfferedId};
 pub use deviation::{
-    Deviation, HeaderField, WrongFlag, WrongMessageId, WrongNegotiate, WrongSession, WrongSignature,
+    Deviation, HeaderField, WrongFlag, WrongMessageId, WrongNegotiate, WrongSession, WrongSetup,
+    WrongSignature, WrongValidate,
 };
 pub use step::{Action, Instead, Protocol, ShareRole, Step, StepExpect};
 
@@ -41,8 +42,22 @@ pub struct Scenario {
     /// Named deviations for the `deviation` axis, taken by the steps that say `deviate = "by-axis"`.
     #[serde(default)]
     pub deviations: BTreeMap<String, Deviation>,
+    /// Which dialects the client offers besides that of the cell.
+    #[serde(default, rename = "client-dialects")]
+    pub client_dialects: ClientDialects,
     /// What to do, in order.
     pub step: Vec<Step>,
+}
+
+/// Which dialects the client of a cell offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientDialects {
+    /// That of the cell.
+    #[default]
+    One,
+    /// That of the cell and every older one of SMB2 and SMB3, as clients that people use do.
+    UpTo,
 }
 
 /// Where a scenario's prediction comes from.
@@ -147,20 +162,16 @@ impl Scenario {
         }
         let several = [
             Action::MultiProtocolNegotiate,
-            Action::SessionSetup,
             Action::SecondSession,
             Action::QueryDirectory,
-            Action::Cancel,
             Action::ReadRaw,
             Action::Lock,
             Action::ChangeNotify,
             Action::OplockBreak,
             Action::LeaseBreak,
             Action::CompoundRelated,
-            Action::CompoundUnrelated,
             Action::CompoundFailing,
             Action::Pipe,
-            Action::FailedSetup,
             Action::Reauthenticate,
         ];
         if step.deviate.is_some() && several.contains(&step.action) {
@@ -232,12 +243,8 @@ impl Scenario {
                     Dialect::Nt1 => deviation.is_of_smb1(),
                     _ => deviation.is_of_smb2(),
                 };
-                let negotiates = matches!(deviation, Some(Deviation::Negotiate(_)));
-                if deviation.is_some() && negotiates != (step.action == Action::Negotiate) {
-                    return Err(format!(
-                        "{}: deviations of `negotiate` belong to the step `negotiate`, and no others do",
-                        place()
-                    ));
+                if let Some(wrong) = deviation.and_then(|deviation| misplaced(deviation, step.action)) {
+                    return Err(format!("{}: {wrong}", place()));
                 }
                 if !deviation.is_none_or(has) {
                     return Err(format!(
@@ -264,6 +271,60 @@ impl Scenario {
             None => Ok(()),
         }
     }
+}
+
+/// Why a deviation cannot be of a step.
+fn misplaced(deviation: Deviation, action: Action) -> Option<&'static str> {
+    let (fits, mend) = match action {
+        Action::Negotiate => (
+            matches!(deviation, Deviation::Negotiate(_)),
+            "deviations of `negotiate` belong to the step `negotiate`, and no others do",
+        ),
+        Action::SessionSetup => (
+            matches!(deviation, Deviation::Setup(setup) if setup.is_granted()),
+            "take a `setup` after which the session is granted: the others belong to `failed-setup`",
+        ),
+        Action::FailedSetup => (
+            matches!(deviation, Deviation::Setup(setup) if !setup.is_granted()),
+            "take a `setup` that is refused: the others belong to `session-setup`",
+        ),
+        Action::Elsewhere => (
+            matches!(
+                deviation,
+                Deviation::Session(WrongSession::Elsewhere | WrongSession::ElsewhereUnsigned)
+            ),
+            "it is about a session of another connection: take `session = \"elsewhere\"`",
+        ),
+        Action::CompoundUnrelated | Action::Cancel => (
+            !matches!(
+                deviation,
+                Deviation::Negotiate(_)
+                    | Deviation::Setup(_)
+                    | Deviation::Validate(_)
+                    | Deviation::Session(_)
+                    | Deviation::MessageId(_)
+                    | Deviation::Header(_)
+            ) && (deviation != Deviation::Padding || action == Action::CompoundUnrelated),
+            "only signatures, flags and bodies are changed here",
+        ),
+        Action::ValidateNegotiate => (
+            !matches!(deviation, Deviation::Negotiate(_) | Deviation::Setup(_) | Deviation::Padding),
+            "this deviation belongs to another step",
+        ),
+        _ => (
+            !matches!(
+                deviation,
+                Deviation::Negotiate(_)
+                    | Deviation::Setup(_)
+                    | Deviation::Validate(_)
+                    | Deviation::Padding
+                    | Deviation::Session(WrongSession::Elsewhere | WrongSession::ElsewhereUnsigned)
+            ),
+            "deviations of `negotiate`, `setup`, `validate`, `padding` and `session = \"elsewhere\"` belong to steps of their \
+             own",
+        ),
+    };
+    (!fits).then_some(mend)
 }
 
 #[cfg(test)]

@@ -30,8 +30,12 @@ pub(crate) async fn carry_out(context: Context<'_>, recording: &mut Recording) -
     };
     for (step, number) in steps {
         let from = recording.recorder.sent(connection, Direction::ToServer);
+        let known = recording.recorder.count();
         let result = client.step(step, recording).await;
         recording.record(number, connection, from);
+        for another in known..recording.recorder.count() {
+            recording.record(number, another, 0);
+        }
         result?;
     }
     Ok(())

@@ -77,6 +77,15 @@ impl Link {
         })
     }
 
+    /// Another connection to where this one leads.
+    pub(crate) async fn another(
+        &self,
+        address: SocketAddr,
+        recorder: &mut Recorder,
+    ) -> Result<Self, LinkError> {
+        Self::connect(address, self.limits, recorder).await
+    }
+
     /// Sends one message in one write.
     pub(crate) async fn send(&mut self, message: &[u8], recorder: &mut Recorder) -> Result<(), LinkError> {
         let framed = nbss::wrap(message)?;

@@ -4,6 +4,7 @@ mod breaks;
 mod compounds;
 mod deviate;
 mod directory;
+mod elsewhere;
 mod exchange;
 mod inbox;
 mod logon;
@@ -13,6 +14,7 @@ mod steps;
 
 use crate::context::Context;
 use inbox::Inbox;
+use model::scenario::WrongSetup;
 use model::{Deviation, Dialect};
 use negotiate::Negotiated;
 use smb::signing::SigningKey;
@@ -25,6 +27,8 @@ struct Session {
     /// What that is made of, for what is signed wrongly on purpose.
     session_key: [u8; 16],
     signing_key: [u8; 16],
+    /// The signing key of the session before it on the connection.
+    former_key: Option<[u8; 16]>,
     /// Whether every request is signed and every response verified ([MS-SMB2] 3.2.4.1.1, 3.2.5.1.3).
     signs: bool,
 }
@@ -32,7 +36,7 @@ struct Session {
 impl Session {
     /// A session whose logon is in progress.
     const fn beginning(id: u64) -> Self {
-        Self { id, key: None, session_key: [0; 16], signing_key: [0; 16], signs: false }
+        Self { id, key: None, session_key: [0; 16], signing_key: [0; 16], former_key: None, signs: false }
     }
 }
 
@@ -44,11 +48,17 @@ pub(crate) struct Client<'c> {
     dialect: Option<Dialect>,
     /// The NEGOTIATE request as it was sent, for FSCTL_VALIDATE_NEGOTIATE_INFO.
     request: Option<NegotiateRequest>,
-    /// What a multi-protocol NEGOTIATE settled, if it did.
+    /// What NEGOTIATE settled, until a logon takes it up.
     negotiated: Option<Negotiated>,
+    /// What it settled, for the next logon.
+    settled: Option<Negotiated>,
     session: Option<Session>,
+    /// The signing key of the session before a logon in progress.
+    former_key: Option<[u8; 16]>,
     /// What the request of this step does wrong on purpose.
     deviation: Option<Deviation>,
+    /// What is wrong with this step's logon.
+    setup: Option<WrongSetup>,
     tree: u32,
     file: Option<FileId>,
     /// How long the file is, in bytes.
@@ -70,8 +80,11 @@ impl<'c> Client<'c> {
             dialect: None,
             request: None,
             negotiated: None,
+            settled: None,
             session: None,
+            former_key: None,
             deviation: None,
+            setup: None,
             tree: 0,
             file: None,
             length: 0,

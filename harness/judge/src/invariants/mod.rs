@@ -3,12 +3,15 @@
 //! One file per invariant, one line in a registry. Id, title, citation and level stand beside the code that checks.
 
 mod break_unsigned;
+mod cancel_unanswered;
+mod cancel_verified;
 mod encrypt_data;
 mod final_setup_signed;
 mod interim_signature_zero;
 mod multi_protocol;
 mod preauth_context;
 mod response_signed;
+mod salt_unique;
 mod security_mode_enabled;
 mod security_mode_required;
 mod signature_field_zero;
@@ -32,6 +35,7 @@ const SMB2: &[Invariant] = &[
     security_mode_enabled::RULE,
     security_mode_required::RULE,
     preauth_context::RULE,
+    salt_unique::RULE,
     signing_algorithm::RULE,
     final_setup_signed::RULE,
     encrypt_data::RULE,
@@ -40,6 +44,8 @@ const SMB2: &[Invariant] = &[
     signature_field_zero::RULE,
     interim_signature_zero::RULE,
     break_unsigned::RULE,
+    cancel_verified::RULE,
+    cancel_unanswered::RULE,
     validate_negotiate::RULE,
 ];
 

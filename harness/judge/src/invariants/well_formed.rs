@@ -29,7 +29,12 @@ pub(super) const RULE: Invariant = Invariant {
                 let unsolicited = message.header.message_id == u64::MAX
                     && [Command::OPLOCK_BREAK, Command::SERVER_TO_CLIENT_NOTIFICATION]
                         .contains(&message.command());
-                let answers = request.is_some_and(|request| request.command() == message.command())
+                // What is said of a CANCEL that was broken on purpose has a rule of its own.
+                let may = |request: &Message| {
+                    request.command() != Command::CANCEL || view.is_on_purpose(index, request)
+                };
+                let answers = request
+                    .is_some_and(|request| request.command() == message.command() && may(request))
                     || connection.answers_multi_protocol(number);
                 let response = message.header.flags.contains(Flags::SERVER_TO_REDIR);
                 report.check(

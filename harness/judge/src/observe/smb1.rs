@@ -173,14 +173,15 @@ impl<'v> Walk<'v> {
             response.way == Way::ToClient
                 && !response.is_oplock_break()
                 && !response.signature.is_valid()
-                && asked.is_some_and(|asked| !self.0.view.is_on_purpose(self.0.index, asked.offset))
+                && asked.is_some_and(|asked| !self.0.view.smb1_is_on_purpose(self.0.index, asked.offset))
         })
     }
 
     /// TREE_CONNECT_ANDX: `None` where the share was mounted or the scenario mounts none.
     fn mount(&self, session: &Session) -> Result<Option<Outcome>, String> {
         let mounts = |r: &&Message| {
-            r.command() == Command::TREE_CONNECT_ANDX && !self.0.view.is_on_purpose(self.0.index, r.offset)
+            r.command() == Command::TREE_CONNECT_ANDX
+                && !self.0.view.smb1_is_on_purpose(self.0.index, r.offset)
         };
         let Some(request) = self.0.requests_after(session.established).find(mounts) else {
             let planned = self.0.view.case().steps.iter().any(|s| s.action == model::Action::TreeConnect);

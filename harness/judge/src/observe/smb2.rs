@@ -197,7 +197,7 @@ impl<'v> Walk<'v> {
                 continue;
             };
             // The answer to what was broken on purpose is what this client wants to see.
-            if self.0.view.is_on_purpose(self.0.index, request.offset) {
+            if self.0.view.is_on_purpose(self.0.index, request) {
                 continue;
             }
             let validates = validate::is_asked(request) && !settled.encrypted;
@@ -213,9 +213,11 @@ impl<'v> Walk<'v> {
 
     /// TREE_CONNECT: `None` where the share was mounted or the scenario mounts none.
     fn mount(&self, session: &Session) -> Result<Option<Outcome>, String> {
-        let Some(request) = self.0.requests_after(session.established).find(|r| {
-            r.command() == Command::TREE_CONNECT && !self.0.view.is_on_purpose(self.0.index, r.offset)
-        }) else {
+        let Some(request) = self
+            .0
+            .requests_after(session.established)
+            .find(|r| r.command() == Command::TREE_CONNECT && !self.0.view.is_on_purpose(self.0.index, r))
+        else {
             let planned = self.0.view.case().steps.iter().any(|s| s.action == Action::TreeConnect);
             return match planned {
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),

@@ -3,11 +3,12 @@
 use crate::line::final_response;
 use crate::view::{View, place};
 use crate::{smb1, validate};
-use model::{Action, FrameRef, NtStatus};
+use model::scenario::WrongSetup;
+use model::{Action, Deviation, FrameRef, NtStatus, Step};
 use smb::follow::{Connection, Message, Way};
 use smb::smb1 as old;
 use smb::smb1::Body as _;
-use smb::wire::{Body, Command, Flags, Header, ReadResponse, WriteRequest};
+use smb::wire::{Body, Command, CtlCode, Flags, Header, IoctlRequest, ReadResponse, WriteRequest};
 
 /// A request of a step.
 pub(super) struct Request<'v> {
@@ -132,12 +133,21 @@ impl<'v> Request<'v> {
         })
     }
 
-    /// Whether it is what an action sends last.
-    pub(super) fn is_of(&self, action: Action) -> bool {
+    /// Whether it is what a step sends last.
+    pub(super) fn is_of(&self, step: &Step) -> bool {
         match self.kind {
-            Kind::Smb2(_, message) => is_of_smb2(action, message),
-            Kind::Smb1(_, message) => is_of_smb1(action, message),
-            Kind::Both(..) => action == Action::MultiProtocolNegotiate,
+            Kind::Smb2(_, message) => is_of_smb2(step, message),
+            Kind::Smb1(_, message) => is_of_smb1(step.action, message),
+            Kind::Both(..) => step.action == Action::MultiProtocolNegotiate,
+        }
+    }
+
+    /// Whether it is one of a logon.
+    pub(super) fn is_setup(&self) -> bool {
+        match self.kind {
+            Kind::Smb2(_, message) => message.command() == Command::SESSION_SETUP,
+            Kind::Smb1(_, message) => message.command() == old::Command::SESSION_SETUP_ANDX,
+            Kind::Both(..) => false,
         }
     }
 
@@ -183,10 +193,10 @@ impl<'v> Request<'v> {
     }
 }
 
-/// Whether requests are all that an action sends, where it always sends the same several.
-pub(super) fn are_all(requests: &[Request<'_>], action: Action) -> bool {
-    let (Some(due), Some(sent)) = (sequence(action), commands(requests)) else { return true };
-    let kind = match action {
+/// Whether requests are all that a step sends, where it always sends the same several.
+pub(super) fn are_all(requests: &[Request<'_>], step: &Step) -> bool {
+    let (Some(due), Some(sent)) = (sequence(step), commands(requests)) else { return true };
+    let kind = match step.action {
         Action::OplockBreak => Some(OPLOCK),
         Action::LeaseBreak => Some(LEASE),
         _ => None,
@@ -194,16 +204,22 @@ pub(super) fn are_all(requests: &[Request<'_>], action: Action) -> bool {
     sent == due && kind.is_none_or(|kind| requests.iter().any(|request| request.acknowledges(kind)))
 }
 
-/// Whether requests are the first ones that an action sends, where it always sends the same several.
-pub(super) fn begin(requests: &[Request<'_>], action: Action) -> bool {
-    let (Some(due), Some(sent)) = (sequence(action), commands(requests)) else { return false };
+/// Whether requests are the first ones that a step sends, where it always sends the same several.
+pub(super) fn begin(requests: &[Request<'_>], step: &Step) -> bool {
+    let (Some(due), Some(sent)) = (sequence(step), commands(requests)) else { return false };
     due.starts_with(&sent)
 }
 
-/// The requests that an action of SMB2 sends, of those that send several.
-const fn sequence(action: Action) -> Option<&'static [Command]> {
+/// The requests that a step of SMB2 sends, of those that send several.
+const fn sequence(step: &Step) -> Option<&'static [Command]> {
     use Command as C;
-    Some(match action {
+    Some(match step.action {
+        // The answer to the ECHO says that the broken CANCEL was dealt with.
+        Action::Cancel if step.deviate.is_some() => {
+            &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CANCEL, C::ECHO, C::CANCEL, C::CLOSE, C::CLOSE]
+        }
+        Action::Elsewhere if step.deviate.is_some() => &[C::NEGOTIATE, C::ECHO],
+        Action::Elsewhere => &[C::NEGOTIATE],
         Action::QueryDirectory => &[C::CREATE, C::QUERY_DIRECTORY, C::CLOSE],
         Action::Lock => &[C::LOCK, C::LOCK],
         Action::ChangeNotify => {
@@ -241,8 +257,18 @@ fn data_read(message: &[u8]) -> Option<Vec<u8>> {
     old::ReadResponse::parse(block).ok().map(|body| body.data)
 }
 
-fn is_of_smb2(action: Action, request: &Message) -> bool {
-    let command = match action {
+fn is_of_smb2(step: &Step, request: &Message) -> bool {
+    let command = match step.action {
+        Action::FailedSetup if step.deviate == Some(Deviation::Setup(WrongSetup::CommandBetween)) => {
+            Command::TREE_CONNECT
+        }
+        Action::SecondSession => Command::SESSION_SETUP,
+        Action::QueryInterfaces => {
+            return IoctlRequest::parse(&request.bytes)
+                .is_ok_and(|body| body.ctl_code == CtlCode::FSCTL_QUERY_NETWORK_INTERFACE_INFO);
+        }
+        Action::Elsewhere if step.deviate.is_some() => Command::ECHO,
+        Action::Elsewhere => Command::NEGOTIATE,
         Action::Negotiate => Command::NEGOTIATE,
         Action::SessionSetup | Action::FailedSetup => Command::SESSION_SETUP,
         Action::TreeConnect => Command::TREE_CONNECT,
@@ -273,7 +299,6 @@ fn is_of_smb2(action: Action, request: &Message) -> bool {
         Action::TreeDisconnect => Command::TREE_DISCONNECT,
         Action::Logoff => Command::LOGOFF,
         Action::MultiProtocolNegotiate
-        | Action::SecondSession
         | Action::QueryFs
         | Action::DfsReferral
         | Action::OpenReadClose

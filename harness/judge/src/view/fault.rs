@@ -3,8 +3,10 @@
 use super::{Spoken, View};
 use crate::smb1 as old;
 use evidence::Direction;
+use model::scenario::WrongSetup;
 use model::{As, Deviation, Dialect, Login, Signing, SigningOffer};
 use smb::follow::{Connection, Message, Session, Signature, Way};
+use smb::ntlm;
 use smb::smb1::{self, Flags2};
 use smb::wire::{
     Body, Command, DialectRevision, NegotiateContext, NegotiateRequest, SecurityMode, SessionSetupRequest,
@@ -119,7 +121,7 @@ impl View<'_> {
             let sent = || followed.messages.iter().filter(|message| message.way == Way::ToServer);
             let wrong = |message: &&Message| {
                 matches!(message.signature, Signature::Invalid { .. })
-                    && !self.is_on_purpose(connection, message.offset)
+                    && !self.is_on_purpose(connection, message)
             };
             all.push(sent().find(wrong).map(|message| {
                 fault(
@@ -128,9 +130,13 @@ impl View<'_> {
                     wrongly_signed(&message.command(), message.frame),
                 )
             }));
-            let planned = sent().filter(|message| !self.is_on_purpose(connection, message.offset));
+            let unplanned = |message: &Message| match self.deviation_of(connection, message) {
+                None => self.unplanned(message, None),
+                Some(Deviation::Setup(setup)) => self.unplanned(message, Some(setup)),
+                Some(_) => None,
+            };
             let mut unplanned =
-                planned.filter_map(|message| Some(fault(message.frame, None, self.unplanned(message)?)));
+                sent().filter_map(|message| Some(fault(message.frame, None, unplanned(message)?)));
             all.push(unplanned.next());
             let nobody = self.case().login == Login::Anonymous;
             // Before any proof was asked for, nobody has said who it is.
@@ -140,9 +146,8 @@ impl View<'_> {
                 .find(|session| session.anonymous_logon != nobody && is_proved(followed, session));
             let at = other.and_then(|session| followed.messages.get(session.established));
             all.push(at.map(|message| fault(message.frame, None, OTHER_LOGON.to_owned())));
-            let whole = |message: &&Message| {
-                message.signature.is_valid() && self.is_broken(connection, message.offset)
-            };
+            let whole =
+                |message: &&Message| message.signature.is_valid() && self.is_broken(connection, message);
             all.push(
                 sent()
                     .find(whole)
@@ -159,7 +164,7 @@ impl View<'_> {
                     && signs
                     && !message.signature.is_valid()
                     && message.signature != smb1::follow::Signature::NoKey
-                    && !self.is_on_purpose(connection, message.offset)
+                    && !self.smb1_is_on_purpose(connection, message.offset)
             };
             all.push(sent().find(wrong).map(|message| {
                 let uid = activated.map(|activated| u64::from(activated.uid));
@@ -188,7 +193,7 @@ impl View<'_> {
                 all.push(Some(fault(answer.frame, Some(u64::from(session.uid)), what.to_owned())));
             }
             let whole = |message: &&smb1::follow::Message| {
-                message.signature.is_valid() && self.is_broken(connection, message.offset)
+                message.signature.is_valid() && self.smb1_is_broken(connection, message.offset)
             };
             all.push(
                 sent()
@@ -199,11 +204,14 @@ impl View<'_> {
         all.into_iter().flatten().min_by_key(|fault| fault.frame)
     }
 
-    /// Whether the request that begins at `offset` was planned to carry no valid signature.
-    fn is_broken(&self, connection: u32, offset: u64) -> bool {
-        self.deviation_at(connection, offset).is_some_and(|deviation| {
-            !matches!(deviation, Deviation::Session(_) | Deviation::MessageId(_) | Deviation::Negotiate(_))
-        })
+    /// Whether a request of SMB2 was planned to carry no valid signature.
+    fn is_broken(&self, connection: u32, request: &Message) -> bool {
+        self.deviation_of(connection, request).is_some_and(|deviation| !deviation.leaves_the_signature())
+    }
+
+    /// Whether the request of SMB1 that begins at `offset` was planned to carry no valid signature.
+    fn smb1_is_broken(&self, connection: u32, offset: u64) -> bool {
+        self.deviation_at(connection, offset).is_some_and(|deviation| !deviation.leaves_the_signature())
     }
 
     /// Whether the planned client signs on this connection, once a user has logged on.
@@ -259,15 +267,34 @@ impl View<'_> {
 
     /// What a request of the logon says that the client of the plan would not: then the case was not carried out, whatever
     /// the server answered.
-    fn unplanned(&self, request: &Message) -> Option<String> {
+    fn unplanned(&self, request: &Message, setup: Option<WrongSetup>) -> Option<String> {
         let client = &self.case().client;
-        let mode = match request.command() {
+        let (command, frame) = (request.command(), request.frame);
+        let mode = match command {
             Command::NEGOTIATE => NegotiateRequest::parse(&request.bytes).ok()?.security_mode,
-            Command::SESSION_SETUP => SessionSetupRequest::parse(&request.bytes).ok()?.security_mode,
+            Command::SESSION_SETUP => {
+                let body = SessionSetupRequest::parse(&request.bytes).ok()?;
+                let flags = ntlm::message::authenticate_flags(&body.security_buffer);
+                let exchanges = flags.is_some_and(|flags| flags & ntlm::flags::KEY_EXCH != 0);
+                if setup == Some(WrongSetup::NoKeyExchange) && exchanges {
+                    return Some(format!(
+                        "the client's {command} (frame {frame}) has KEY_EXCH, and the plan has not"
+                    ));
+                }
+                body.security_mode
+            }
             _ => return None,
         };
-        let (command, frame) = (request.command(), request.frame);
-        if mode.contains(SecurityMode::SIGNING_REQUIRED) != client.requires_signing() {
+        // What the client was to keep to itself, or to say although it is not so.
+        let silent = match setup {
+            Some(WrongSetup::RequiredInNegotiate) => command == Command::SESSION_SETUP,
+            Some(WrongSetup::RequiredInSetup) => command == Command::NEGOTIATE,
+            Some(WrongSetup::NoMode) => true,
+            _ => false,
+        };
+        let says = mode.contains(SecurityMode::SIGNING_REQUIRED);
+        let bare = setup == Some(WrongSetup::NoMode) && mode != SecurityMode(0);
+        if says != (client.requires_signing() && !silent) || bare {
             return Some(format!(
                 "the client's {command} (frame {frame}) says SecurityMode {mode}, and signing is {} in the plan",
                 client.signing

@@ -18,6 +18,13 @@ pub enum Deviation {
     Flag(WrongFlag),
     /// SMB2: what NEGOTIATE says; of the step `negotiate`, and of no other.
     Negotiate(WrongNegotiate),
+    /// SMB2: how the client logs on; of the steps `session-setup` and `failed-setup`, and of no others.
+    Setup(WrongSetup),
+    /// SMB2: what FSCTL_VALIDATE_NEGOTIATE_INFO says; of the step `validate-negotiate`, and of no other.
+    Validate(WrongValidate),
+    /// SMB2: a byte between two requests of a compound is changed after signing ([MS-SMB2] 3.1.4.1); of the step
+    /// `compound-unrelated`, and of no other.
+    Padding,
     /// SMB2: a field of the header is changed after signing ([MS-SMB2] 2.2.1.2).
     Header(HeaderField),
     /// SMB2: this byte of the body, from 0, is changed after signing; of a shorter body the last.
@@ -48,6 +55,10 @@ pub enum WrongSignature {
     WrongKey,
     /// SMB 3.x: it is made with the session key itself, not with what is derived from it.
     SessionKey,
+    /// SMB2: it is made with the key of the session before `second-session`.
+    OtherSession,
+    /// SMB2: it is there although the session has no key, as that of a guest ([MS-SMB2] 3.3.5.2.4).
+    WithoutKey,
     /// AES-128-GMAC: the nonce says that the server sent it ([MS-SMB2] 3.1.4.1).
     ServerRole,
     /// AES-128-GMAC: the nonce says that it is an SMB2 CANCEL ([MS-SMB2] 3.1.4.1).
@@ -84,14 +95,59 @@ pub enum WrongNegotiate {
     Reversed,
     /// SMB2_SIGNING_CAPABILITIES where 3.1.1 is not offered ([MS-SMB2] 2.2.3).
     SigningAtOlderDialect,
+    /// SMB2_ENCRYPTION_CAPABILITIES with AES-256-GCM, which nothing is encrypted with: keys that sign stay as long as they
+    /// are ([MS-SMB2] 2.2.3.1.2, 3.3.5.5.3).
+    Aes256,
 }
 
 impl WrongNegotiate {
     /// Whether the server grants such a request as any other.
     #[must_use]
     pub const fn is_granted(self) -> bool {
-        matches!(self, Self::UnknownContext | Self::Reversed | Self::SigningAtOlderDialect)
+        matches!(self, Self::UnknownContext | Self::Reversed | Self::SigningAtOlderDialect | Self::Aes256)
     }
+}
+
+/// What is wrong with a logon, or only unusual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrongSetup {
+    /// A client that requires signing says so in NEGOTIATE alone ([MS-SMB2] 3.3.5.4: Connection.ShouldSign).
+    RequiredInNegotiate,
+    /// A client that requires signing says so in SESSION_SETUP alone ([MS-SMB2] 3.3.5.5.3).
+    RequiredInSetup,
+    /// SecurityMode has no bit at all, which is as good as SMB2_NEGOTIATE_SIGNING_ENABLED ([MS-SMB2] 2.2.3, 2.2.5).
+    NoMode,
+    /// NTLM without NTLMSSP_NEGOTIATE_KEY_EXCH: the session key is the one that the proof is made of ([MS-NLMP] 3.1.5.1.2).
+    NoKeyExchange,
+    /// The first SESSION_SETUP says that it is signed, with SessionId 0 ([MS-SMB2] 3.3.5.2.4).
+    Signed,
+    /// Before the proof is sent, another command is ([MS-SMB2] 3.3.5.2.9).
+    CommandBetween,
+}
+
+impl WrongSetup {
+    /// Whether the session is granted all the same.
+    #[must_use]
+    pub const fn is_granted(self) -> bool {
+        !matches!(self, Self::Signed | Self::CommandBetween)
+    }
+}
+
+/// What is wrong with FSCTL_VALIDATE_NEGOTIATE_INFO ([MS-SMB2] 3.3.5.15.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrongValidate {
+    /// MaxOutputResponse has no room for the answer.
+    SmallOutput,
+    /// It has other dialects than NEGOTIATE had.
+    Dialects,
+    /// It has another Guid.
+    Guid,
+    /// It has another SecurityMode.
+    SecurityMode,
+    /// It has other Capabilities.
+    Capabilities,
 }
 
 /// What is wrong with the flag of a signed message.
@@ -156,6 +212,11 @@ impl HeaderField {
 pub enum WrongSession {
     /// Its SessionId is one that the server never gave.
     Unknown,
+    /// Its SessionId is that of the case's session, which is of another connection ([MS-SMB2] 3.3.5.2.4); of the step
+    /// `elsewhere`, and of no other.
+    Elsewhere,
+    /// The same, unsigned.
+    ElsewhereUnsigned,
 }
 
 /// What is wrong with the MessageId of a message.
@@ -181,10 +242,34 @@ impl Deviation {
                     | WrongSignature::WrongKey
             ),
             Self::Sequence(_) | Self::Flag(_) | Self::ByAxis => true,
-            Self::Negotiate(_) | Self::Header(_) | Self::Body(_) | Self::Session(_) | Self::MessageId(_) => {
-                false
-            }
+            Self::Negotiate(_)
+            | Self::Setup(_)
+            | Self::Validate(_)
+            | Self::Padding
+            | Self::Header(_)
+            | Self::Body(_)
+            | Self::Session(_)
+            | Self::MessageId(_) => false,
         }
+    }
+
+    /// Which request of a message it is done to, where that is a compound of two: to the padding behind the first, or else
+    /// to the second.
+    #[must_use]
+    pub const fn element(self) -> u32 {
+        match self {
+            Self::Padding => 0,
+            _ => 1,
+        }
+    }
+
+    /// Whether the signature of what it is done to is right all the same, or is none at all.
+    #[must_use]
+    pub const fn leaves_the_signature(self) -> bool {
+        matches!(
+            self,
+            Self::Session(_) | Self::MessageId(_) | Self::Negotiate(_) | Self::Setup(_) | Self::Validate(_)
+        )
     }
 
     /// Whether a client of SMB2 can do it.

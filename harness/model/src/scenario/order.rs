@@ -50,6 +50,8 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
                 (negotiated, logged_on) = (true, true);
                 continue;
             }
+            // One without a session is the connection's (3.3.5.17).
+            Action::Echo if negotiated && !logged_on && step.deviate.is_none() => continue,
             _ if !logged_on => return wrong("it comes after session-setup, which is the first step"),
             _ => {}
         }
@@ -63,15 +65,16 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
             | Action::FailedSetup
             | Action::SessionSetup
             | Action::Echo
+            | Action::Elsewhere
             | Action::CompoundUnrelated
             | Action::Reauthenticate => {}
             Action::TreeConnect if mounted.is_some() => return wrong("the share is mounted already"),
             Action::TreeConnect => mounted = step.share,
             Action::ValidateNegotiate => {
                 // 3.3.5.15.12: at 3.1.1 the server MUST end the connection.
-                if dialect == Dialect::Smb311 {
+                if dialect == Dialect::Smb311 && !step.expect.takes_the_end() {
                     return wrong(
-                        "say `when = { dialect = [...] }` without 3.1.1, where a server must disconnect",
+                        "say `when = { dialect = [...] }` without 3.1.1, where a server must disconnect, or expect that",
                     );
                 }
                 if mounted.is_none() {
@@ -129,6 +132,7 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
             | Action::CompoundRelated
             | Action::CompoundFailing
             | Action::Pipe
+            | Action::QueryInterfaces
             | Action::TreeDisconnect
                 if mounted.is_none() =>
             {
@@ -147,6 +151,7 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
             | Action::LeaseBreak
             | Action::CompoundRelated
             | Action::CompoundFailing
+            | Action::QueryInterfaces
             | Action::Pipe => {}
             Action::TreeDisconnect => (mounted, open) = (None, false),
             Action::Logoff => ended = true,

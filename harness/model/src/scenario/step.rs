@@ -55,7 +55,7 @@ pub enum Action {
     Delete,
     /// Opens the file again, which after `delete` must fail.
     Reopen,
-    /// SMB1: the same user logs on again on the connection, and what follows is in the new session.
+    /// The same user logs on again on the connection, and what follows is in the new session.
     SecondSession,
     /// SMB1: TRANS2_QUERY_FS_INFORMATION of the share ([MS-CIFS] 2.2.6.4).
     QueryFs,
@@ -85,6 +85,11 @@ pub enum Action {
     Pipe,
     /// SMB2: logs on once more to the session there is, whose key stays ([MS-SMB2] 3.3.5.5.2).
     Reauthenticate,
+    /// SMB2: FSCTL_QUERY_NETWORK_INTERFACE_INFO ([MS-SMB2] 3.2.4.20.10), which clients ask before they open further
+    /// connections.
+    QueryInterfaces,
+    /// SMB2: connects and negotiates once more, sends one ECHO there, and ends that connection; the case's own goes on.
+    Elsewhere,
     /// SMB1: SMB_COM_READ_RAW of the file ([MS-CIFS] 2.2.4.22).
     ReadRaw,
     /// ECHO; in SMB1 with as many answers as `count` says.
@@ -132,6 +137,8 @@ impl Action {
             Self::CompoundFailing => "compound-failing",
             Self::Pipe => "pipe",
             Self::Reauthenticate => "reauthenticate",
+            Self::QueryInterfaces => "query-interfaces",
+            Self::Elsewhere => "elsewhere",
             Self::ReadRaw => "read-raw",
             Self::Echo => "echo",
             Self::TreeDisconnect => "tree-disconnect",
@@ -158,12 +165,14 @@ impl Action {
             | Self::CompoundFailing
             | Self::Pipe
             | Self::FailedSetup
+            | Self::QueryInterfaces
+            | Self::Elsewhere
             | Self::Reauthenticate => !matches!(dialect, Dialect::Nt1),
             // Multi-credit requests and leases came with 2.1 (3.2.4.1.5, 2.2.13.2.8).
             Self::WriteLarge | Self::ReadLarge | Self::LeaseBreak => {
                 !matches!(dialect, Dialect::Nt1 | Dialect::Smb202)
             }
-            Self::SecondSession | Self::QueryFs | Self::DfsReferral | Self::OpenReadClose | Self::ReadRaw => {
+            Self::QueryFs | Self::DfsReferral | Self::OpenReadClose | Self::ReadRaw => {
                 matches!(dialect, Dialect::Nt1)
             }
             _ => true,
@@ -265,15 +274,23 @@ impl StepExpect {
     /// Whether an answer with this status is right.
     #[must_use]
     pub fn takes(&self, status: NtStatus) -> bool {
-        self.status.contains(&status)
+        self.status.contains(&status) || self.or == Some(Instead::Refusal) && status.is_error()
+    }
+
+    /// Whether the end of the connection is right instead of an answer.
+    #[must_use]
+    pub fn takes_the_end(&self) -> bool {
+        matches!(self.or, Some(Instead::Disconnect | Instead::Refusal))
     }
 
     /// What is right, for a person.
     #[must_use]
     pub fn words(&self) -> String {
         let mut words: Vec<String> = self.status.iter().map(ToString::to_string).collect();
-        if self.or == Some(Instead::Disconnect) {
-            words.push("the end of the connection".to_owned());
+        match self.or {
+            Some(Instead::Disconnect) => words.push("the end of the connection".to_owned()),
+            Some(Instead::Refusal) => words.push("an error, or the end of the connection".to_owned()),
+            Some(Instead::DisconnectAfter) | None => {}
         }
         words.join(" or ")
     }
@@ -287,6 +304,8 @@ pub enum Instead {
     Disconnect,
     /// The end of the connection, but only after the answer.
     DisconnectAfter,
+    /// Any error, where the specification leaves the code to the server, and the end of the connection.
+    Refusal,
 }
 
 fn success() -> Vec<NtStatus> {

@@ -78,6 +78,8 @@ fn break_signature(message: &mut [u8], wrong: WrongSignature, number: u32) {
         }
         WrongSignature::OtherAlgorithm
         | WrongSignature::SessionKey
+        | WrongSignature::OtherSession
+        | WrongSignature::WithoutKey
         | WrongSignature::ServerRole
         | WrongSignature::CancelBit => {}
     }

@@ -1,8 +1,8 @@
 //! Several requests in one message ([MS-SMB2] 3.2.4.1.4).
 
-use super::Client;
 use super::exchange::Sign;
 use super::steps::{FILE_STANDARD_INFORMATION, own_file};
+use super::{Client, deviate};
 use crate::Stop;
 use evidence::Recorder;
 use smb::wire::{
@@ -65,14 +65,29 @@ impl Client<'_> {
     /// Signs each request over its padding, sends them in one message, and waits for all the answers, which may come in one
     /// message or in several.
     async fn send_compound(&mut self, compound: Compound, recorder: &mut Recorder) -> Result<(), Stop> {
-        let message = compound_signed(compound.messages, |_, element| self.sign(element, Sign::AsSession))
-            .map_err(Stop::Request)?;
+        let deviation = self.deviation.take();
+        let session = deviation.map(|deviation| self.deviating(deviation)).transpose()?;
+        let broken = deviation.map(|deviation| deviation.element() as usize);
+        let message = compound_signed(compound.messages, |index, element| {
+            let (Some(deviation), Some(session)) = (deviation, session) else {
+                return self.sign(element, Sign::AsSession);
+            };
+            self.sign(element, Sign::Always);
+            if broken == Some(index) {
+                deviate::message(element, deviation, session);
+            }
+        })
+        .map_err(Stop::Request)?;
         for header in &compound.headers {
             self.inbox.expect(header.message_id);
         }
         self.context.link.send(&message, recorder).await?;
         for header in &compound.headers {
-            self.answer(header, recorder).await?;
+            let answer = self.receive(header, recorder).await?;
+            // How what is broken is answered is the judge's to say.
+            if deviation.is_none() {
+                self.verify(&answer)?;
+            }
         }
         Ok(())
     }

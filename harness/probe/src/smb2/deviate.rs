@@ -8,14 +8,17 @@ use model::scenario::{
 };
 use smb::signing::SigningKey;
 use smb::wire::{
-    ContextData, ContextType, Header, NegotiateContext, NegotiateRequest, PreauthIntegrity,
-    SigningCapabilities,
+    Capabilities, ContextData, ContextType, EncryptionCapabilities, Header, NegotiateContext,
+    NegotiateRequest, PreauthIntegrity, SigningCapabilities,
 };
 
 /// The Flags and the Signature of the header ([MS-SMB2] 2.2.1.2).
 const FLAGS: usize = 16;
 const SIGNED: u8 = 0x08;
 const SIGNATURE: std::ops::Range<usize> = 48..64;
+
+/// AES-256-GCM ([MS-SMB2] 2.2.3.1.2).
+const AES_256_GCM: u16 = 4;
 
 /// What is wrong before it is signed.
 pub(super) fn header(header: &mut Header, deviation: Deviation) {
@@ -49,8 +52,12 @@ pub(super) fn message(message: &mut [u8], deviation: Deviation, session: &Sessio
             let last = message.len().saturating_sub(1);
             flip(message, (Header::LEN + usize::from(byte)).min(last), 1);
         }
+        // The last byte is of the padding, where there is any.
+        Deviation::Padding => flip(message, message.len().saturating_sub(1), 1),
         Deviation::ByAxis
         | Deviation::Negotiate(_)
+        | Deviation::Setup(_)
+        | Deviation::Validate(_)
         | Deviation::Sequence(_)
         | Deviation::Session(_)
         | Deviation::MessageId(_) => {}
@@ -97,6 +104,10 @@ pub(super) fn request(request: &mut NegotiateRequest, wrong: WrongNegotiate) -> 
         }
         WrongNegotiate::Reversed => contexts.reverse(),
         WrongNegotiate::SigningAtOlderDialect => contexts.push(signing(&[2])?),
+        WrongNegotiate::Aes256 => {
+            request.capabilities = request.capabilities.with(Capabilities::ENCRYPTION);
+            contexts.push(negotiate::context(&EncryptionCapabilities { ciphers: vec![AES_256_GCM] })?);
+        }
         WrongNegotiate::Signed | WrongNegotiate::Again => {}
     }
     Ok(())
@@ -111,6 +122,9 @@ pub(super) fn sign_without_a_key(message: &mut [u8]) {
 }
 
 fn signature(message: &mut [u8], wrong: WrongSignature, session: &Session) {
+    if wrong == WrongSignature::WithoutKey {
+        return sign_without_a_key(message);
+    }
     let Some(key) = &session.key else { return };
     let with = |algorithm: Algorithm, key: [u8; 16]| SigningKey::new(algorithm, key).ok();
     let other = match key.algorithm() {
@@ -140,6 +154,10 @@ fn signature(message: &mut [u8], wrong: WrongSignature, session: &Session) {
         WrongSignature::OtherAlgorithm => signed_with(message, with(other, session.signing_key)),
         WrongSignature::WrongKey => signed_with(message, with(key.algorithm(), *b"a key nobody has")),
         WrongSignature::SessionKey => signed_with(message, with(key.algorithm(), session.session_key)),
+        WrongSignature::OtherSession => {
+            signed_with(message, session.former_key.and_then(|former| with(key.algorithm(), former)));
+        }
+        WrongSignature::WithoutKey => {}
         WrongSignature::ServerRole | WrongSignature::CancelBit => {
             let bit = if wrong == WrongSignature::ServerRole { 1 } else { 2 };
             if let Ok(signature) = key.signature_with_other_nonce(message, bit) {

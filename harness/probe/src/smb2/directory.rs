@@ -9,7 +9,7 @@ use evidence::Recorder;
 use model::NtStatus;
 use smb::wire::{
     AccessMask, ChangeNotifyRequest, CloseRequest, CompletionFilter, CreateDisposition, CreateOptions,
-    CreateRequest, CreateResponse, FileId, Header, ImpersonationLevel, ShareAccess, utf16,
+    CreateRequest, CreateResponse, EchoRequest, FileId, Header, ImpersonationLevel, ShareAccess, utf16,
 };
 
 /// How many bytes of changes the client takes.
@@ -37,11 +37,18 @@ impl Client<'_> {
         self.close(watched.deletes, recorder).await
     }
 
-    /// Waits for a change, and cancels that.
+    /// Waits for a change, and cancels that; with a broken CANCEL first, where the step says so.
     pub(super) async fn cancel_notify(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let deviation = self.deviation.take();
         let Some(watched) = self.watched("cancel", recorder).await? else { return Ok(()) };
         let sent = self.watch(&watched, recorder).await?;
         let async_id = self.interim(&sent, recorder).await?;
+        if let Some(deviation) = deviation {
+            // The answer to the ECHO proves that the broken one was dealt with.
+            self.deviation = Some(deviation);
+            self.cancel(&sent, async_id, recorder).await?;
+            self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
+        }
         self.cancel(&sent, async_id, recorder).await?;
         self.answer(&sent, recorder).await?;
         self.close(watched.watches, recorder).await?;

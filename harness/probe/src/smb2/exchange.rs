@@ -1,9 +1,11 @@
 //! One request and its final response: message ids, credits, signatures.
 
-use super::{Client, deviate};
+use super::{Client, Session, deviate};
 use crate::Stop;
 use crate::link::LinkError;
 use evidence::Recorder;
+use model::Deviation;
+use model::scenario::WrongSignature;
 use smb::wire::{
     self, Body, CancelRequest, Command, Flags, Header, IoctlRequest, QueryDirectoryRequest, ReadRequest,
     WriteRequest, credit_charge,
@@ -66,21 +68,35 @@ impl Client<'_> {
             self.verify(&answer)?;
             return Ok((request, answer));
         };
-        let session = self.session.as_ref().filter(|session| session.key.is_some());
-        let session =
-            session.ok_or(Stop::GivesUp("there is no signing key, so there is nothing to deviate from"))?;
-        deviate::message(&mut request, deviation, session);
+        deviate::message(&mut request, deviation, self.deviating(deviation)?);
         // The answer is known by what was sent, and it is the judge's to say how it must be signed.
         let sent = Header::parse(&request).unwrap_or(header);
         let answer = self.round_trip(&request, &sent, recorder).await?;
         Ok((request, answer))
     }
 
-    /// Sends one request, whose answer is asked for later.
-    pub(super) async fn send<B: Body>(&mut self, body: &B, recorder: &mut Recorder) -> Result<Header, Stop> {
+    /// The session that a deviation is done in: one with a key, but where that is what is wrong.
+    pub(super) fn deviating(&self, deviation: Deviation) -> Result<&Session, Stop> {
+        let keyless = deviation == Deviation::Signature(WrongSignature::WithoutKey);
+        let session = self.session.as_ref().filter(|session| session.key.is_none() == keyless);
+        session.ok_or(Stop::GivesUp(if keyless {
+            "the session has a signing key, so it cannot be signed without one"
+        } else {
+            "there is no signing key, so there is nothing to deviate from"
+        }))
+    }
+
+    /// A request as it is sent, and its header.
+    pub(super) fn request<B: Body>(&mut self, body: &B, sign: Sign) -> Result<(Header, Vec<u8>), Stop> {
         let header = self.header_of(body)?;
         let mut request = wire::message(&header, body).map_err(Stop::Request)?;
-        self.sign(&mut request, Sign::AsSession);
+        self.sign(&mut request, sign);
+        Ok((header, request))
+    }
+
+    /// Sends one request, whose answer is asked for later.
+    pub(super) async fn send<B: Body>(&mut self, body: &B, recorder: &mut Recorder) -> Result<Header, Stop> {
+        let (header, request) = self.request(body, Sign::AsSession)?;
         self.inbox.expect(header.message_id);
         self.context.link.send(&request, recorder).await?;
         Ok(header)
@@ -142,7 +158,13 @@ impl Client<'_> {
             header = header.with_async_id(async_id);
         }
         let mut request = wire::message(&header, &CancelRequest::default()).map_err(Stop::Request)?;
-        self.sign(&mut request, Sign::AsSession);
+        match self.deviation.take() {
+            None => self.sign(&mut request, Sign::AsSession),
+            Some(deviation) => {
+                self.sign(&mut request, Sign::Always);
+                deviate::message(&mut request, deviation, self.deviating(deviation)?);
+            }
+        }
         self.context.link.send(&request, recorder).await?;
         Ok(())
     }
@@ -196,7 +218,7 @@ impl Client<'_> {
     }
 
     /// Waits for the final response to what was sent.
-    async fn receive(&mut self, sent: &Header, recorder: &mut Recorder) -> Result<Answer, Stop> {
+    pub(super) async fn receive(&mut self, sent: &Header, recorder: &mut Recorder) -> Result<Answer, Stop> {
         // Bounded in time by the deadline, and in size by what the link takes.
         let deadline = self.context.link.deadline();
         loop {

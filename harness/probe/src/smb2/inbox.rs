@@ -35,6 +35,8 @@ impl Inbox {
             if header.command == Command::OPLOCK_BREAK && self.breaks.len() < MOST_BREAKS {
                 self.breaks.push_back(Answer { header, message });
             }
+        } else if header.command == Command::CANCEL {
+            // It answers the CANCEL, which has none (3.3.5.16), and not the request with the same MessageId.
         } else if self.outstanding.contains(&id) {
             match header.async_id() {
                 Some(async_id) if header.status == NtStatus::PENDING => {

@@ -4,7 +4,7 @@ use super::exchange::Sign;
 use super::{Client, deviate};
 use crate::Stop;
 use evidence::Recorder;
-use model::scenario::{Protocol, WrongNegotiate};
+use model::scenario::{Protocol, WrongNegotiate, WrongSetup};
 use model::{Algorithm, Deviation, Dialect, NtStatus, SigningOffer};
 use smb::preauth::PreauthHash;
 use smb::wire::{
@@ -16,6 +16,7 @@ use smb::wire::{
 const SHA_512: u16 = 1;
 
 /// What NEGOTIATE settled.
+#[derive(Clone)]
 pub(super) struct Negotiated {
     pub(super) dialect: Dialect,
     pub(super) algorithm: Algorithm,
@@ -117,8 +118,14 @@ impl Client<'_> {
     }
 
     /// What the client says of signing ([MS-SMB2] 3.2.4.2.2.2).
-    pub(super) fn security_mode(&self) -> SecurityMode {
-        if self.context.case.client.requires_signing() {
+    pub(super) fn security_mode(&self, command: Command) -> SecurityMode {
+        let keeps_to_itself = match self.setup {
+            Some(WrongSetup::RequiredInNegotiate) => command == Command::SESSION_SETUP,
+            Some(WrongSetup::RequiredInSetup) => command == Command::NEGOTIATE,
+            Some(WrongSetup::NoMode) => return SecurityMode(0),
+            _ => false,
+        };
+        if self.context.case.client.requires_signing() && !keeps_to_itself {
             SecurityMode::SIGNING_REQUIRED
         } else {
             SecurityMode::SIGNING_ENABLED
@@ -140,7 +147,7 @@ impl Client<'_> {
         }
         let newest = client.dialects.iter().max().copied().unwrap_or(Dialect::Smb202);
         Ok(NegotiateRequest {
-            security_mode: self.security_mode(),
+            security_mode: self.security_mode(Command::NEGOTIATE),
             capabilities: if newest.is_smb3() { Capabilities::LARGE_MTU } else { Capabilities(0) },
             // 2.2.3: zero where the client speaks nothing but 2.0.2.
             client_guid: if newest > Dialect::Smb202 { self.context.guid } else { [0; 16] },

@@ -5,14 +5,15 @@ use super::exchange::{Answer, Sign};
 use crate::context::PATTERN;
 use crate::{Recording, Stop};
 use evidence::Recorder;
-use model::scenario::ShareRole;
-use model::{Action, Dialect, NtStatus, Step};
+use model::scenario::{ShareRole, WrongValidate};
+use model::{Action, Deviation, Dialect, NtStatus, Step};
 use smb::wire::{
-    AccessMask, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse, CtlCode,
-    EchoRequest, FileAttributes, FileEndOfFileInformation, FileId, FileInformationClass, FlushRequest,
-    ImpersonationLevel, InfoType, IoctlRequest, LockElement, LockFlags, LockRequest, LogoffRequest,
-    QueryDirectoryFlags, QueryDirectoryRequest, QueryInfoRequest, ReadRequest, ShareAccess,
-    TreeConnectRequest, TreeDisconnectRequest, ValidateNegotiateInfoRequest, WriteRequest, utf16,
+    AccessMask, Capabilities, CloseRequest, CreateDisposition, CreateOptions, CreateRequest, CreateResponse,
+    CtlCode, DialectRevision, EchoRequest, FileAttributes, FileEndOfFileInformation, FileId,
+    FileInformationClass, FlushRequest, ImpersonationLevel, InfoType, IoctlRequest, LockElement, LockFlags,
+    LockRequest, LogoffRequest, QueryDirectoryFlags, QueryDirectoryRequest, QueryInfoRequest, ReadRequest,
+    ShareAccess, TreeConnectRequest, TreeDisconnectRequest, ValidateNegotiateInfoRequest, WriteRequest,
+    utf16,
 };
 
 /// FileStandardInformation ([MS-FSCC] 2.4.47).
@@ -30,6 +31,8 @@ const LOCKED: (u64, u64) = (0, 16);
 const IS_FSCTL: u32 = 1;
 /// How long the answer to FSCTL_VALIDATE_NEGOTIATE_INFO is ([MS-SMB2] 2.2.32.6).
 const VALIDATE_NEGOTIATE_RESPONSE: u32 = 24;
+/// How much room there is for the server's interfaces.
+const MAX_INTERFACES: u32 = 64 << 10;
 /// The FileId of an FSCTL that is about the connection.
 const NO_FILE: FileId = FileId { persistent: u64::MAX, volatile: u64::MAX };
 
@@ -47,8 +50,13 @@ impl Client<'_> {
     }
 
     async fn carry_out(&mut self, step: &Step, recording: &mut Recording) -> Result<(), Stop> {
+        self.setup = None;
+        if let Some(Deviation::Setup(setup)) = self.deviation {
+            (self.setup, self.deviation) = (Some(setup), None);
+        }
         let recorder = match step.action {
             Action::SessionSetup => return self.log_on(recording).await,
+            Action::SecondSession => return self.second_session(recording).await,
             Action::Negotiate => {
                 let deviation = self.deviation.take();
                 return self.negotiate_step(deviation, &mut recording.recorder).await;
@@ -58,7 +66,22 @@ impl Client<'_> {
             _ => &mut recording.recorder,
         };
         match step.action {
-            Action::SessionSetup | Action::Negotiate | Action::FailedSetup | Action::Reauthenticate => {}
+            Action::SessionSetup
+            | Action::SecondSession
+            | Action::Negotiate
+            | Action::FailedSetup
+            | Action::Reauthenticate => {}
+            Action::QueryInterfaces => {
+                let body = IoctlRequest {
+                    ctl_code: CtlCode::FSCTL_QUERY_NETWORK_INTERFACE_INFO,
+                    file_id: NO_FILE,
+                    max_output_response: MAX_INTERFACES,
+                    flags: IS_FSCTL,
+                    ..Default::default()
+                };
+                self.exchange(&body, Sign::AsSession, recorder).await?;
+            }
+            Action::Elsewhere => self.elsewhere(recorder).await?,
             Action::TreeConnect => {
                 self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?;
             }
@@ -158,7 +181,6 @@ impl Client<'_> {
                 self.exchange(&LogoffRequest::default(), Sign::AsSession, recorder).await?;
             }
             Action::MultiProtocolNegotiate
-            | Action::SecondSession
             | Action::QueryFs
             | Action::DfsReferral
             | Action::OpenReadClose
@@ -222,16 +244,26 @@ impl Client<'_> {
 
     async fn validate_negotiate(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
         let sent = self.request.as_ref().ok_or(Stop::GivesUp("nothing was negotiated for this step"))?;
-        let input = ValidateNegotiateInfoRequest {
+        let mut input = ValidateNegotiateInfoRequest {
             capabilities: sent.capabilities,
             guid: sent.client_guid,
             security_mode: sent.security_mode,
             dialects: sent.dialects.clone(),
         };
+        let mut room = VALIDATE_NEGOTIATE_RESPONSE;
+        if let Some(Deviation::Validate(wrong)) = self.deviation {
+            match wrong {
+                WrongValidate::SmallOutput => room -= 1,
+                WrongValidate::Dialects => input.dialects.push(DialectRevision(0x03FF)),
+                WrongValidate::Guid => input.guid[15] ^= 1,
+                WrongValidate::SecurityMode => input.security_mode.0 ^= 3,
+                WrongValidate::Capabilities => input.capabilities.0 ^= Capabilities::DIRECTORY_LEASING.0,
+            }
+        }
         let body = IoctlRequest {
             ctl_code: CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO,
             file_id: NO_FILE,
-            max_output_response: VALIDATE_NEGOTIATE_RESPONSE,
+            max_output_response: room,
             flags: IS_FSCTL,
             input: input.encode().map_err(Stop::Request)?,
             ..Default::default()

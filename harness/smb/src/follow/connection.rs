@@ -81,6 +81,8 @@ pub struct Connection {
     to_server: Stream,
     to_client: Stream,
     outstanding: BTreeMap<u64, usize>,
+    /// The CANCEL requests, by the MessageId of what they cancel.
+    cancels: BTreeMap<u64, usize>,
     preauth: PreauthHash,
     setups: BTreeMap<u64, Pending>,
     /// Every message in the order in which it was completed.
@@ -106,6 +108,7 @@ impl Connection {
             to_server: Stream::new(),
             to_client: Stream::new(),
             outstanding: BTreeMap::new(),
+            cancels: BTreeMap::new(),
             preauth: PreauthHash::default(),
             setups: BTreeMap::new(),
             messages: Vec::new(),
@@ -188,10 +191,7 @@ impl Connection {
         for element in elements {
             let header = element.header.clone();
             let index = self.messages.len();
-            let request = (way == Way::ToClient)
-                .then(|| self.outstanding.get(&header.message_id).copied())
-                .flatten()
-                .filter(|_| header.message_id != u64::MAX && !self.awaits_multi_protocol(&header));
+            let request = (way == Way::ToClient).then(|| self.request_of(&header)).flatten();
             let session_id = self.session_of(way, &header, request, related);
             related = session_id;
             let mut message = Message {
@@ -243,10 +243,24 @@ impl Connection {
             && self.multi_protocol.as_ref().is_some_and(|asked| asked.response.is_none())
     }
 
+    /// The request that a message of the server answers.
+    fn request_of(&self, header: &Header) -> Option<usize> {
+        if header.message_id == u64::MAX || self.awaits_multi_protocol(header) {
+            return None;
+        }
+        // One that answers a CANCEL, which has no answer (3.3.5.16), has the MessageId of what was to be cancelled.
+        if header.command == Command::CANCEL {
+            return self.cancels.get(&header.message_id).copied();
+        }
+        self.outstanding.get(&header.message_id).copied()
+    }
+
     fn request(&mut self, message: &mut Message, index: usize) {
         let header = &message.header;
         // CANCEL carries the MessageId of the request it cancels and has no response of its own.
-        if header.command != Command::CANCEL {
+        if header.command == Command::CANCEL {
+            self.cancels.entry(header.message_id).or_insert(index);
+        } else {
             self.outstanding.insert(header.message_id, index);
         }
         match header.command {
@@ -272,7 +286,9 @@ impl Connection {
     fn response(&mut self, message: &mut Message, index: usize) {
         if let Some(request) = message.request.and_then(|r| self.messages.get_mut(r)) {
             request.responses.push(index);
-            if !message.is_interim() {
+            if request.command() == Command::CANCEL {
+                self.cancels.remove(&message.header.message_id);
+            } else if !message.is_interim() {
                 // A request has one final response: what comes after it answers nothing (3.2.5.1.2).
                 self.outstanding.remove(&message.header.message_id);
             }

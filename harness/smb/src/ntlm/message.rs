@@ -304,13 +304,25 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 /// ([MS-NLMP] 2.2.1.3, 3.2.5.1.2).
 #[must_use]
 pub fn is_anonymous(token: &[u8]) -> bool {
-    // Wherever it stands in its SPNEGO wrapping: Signature and MessageType make it unmistakable.
-    const AUTHENTICATE: &[u8] = b"NTLMSSP\0\x03\0\0\0";
     const NT_RESPONSE_LENGTH: usize = 20;
     const USER_NAME_LENGTH: usize = 36;
-    let Some(start) = token.windows(AUTHENTICATE.len()).position(|window| window == AUTHENTICATE) else {
-        return false;
-    };
-    let empty = |field: usize| token.get(start + field..start + field + 2) == Some(&[0, 0]);
-    empty(NT_RESPONSE_LENGTH) && empty(USER_NAME_LENGTH)
+    authenticate(token).is_some_and(|message| {
+        [NT_RESPONSE_LENGTH, USER_NAME_LENGTH].iter().all(|field| u16_at(message, *field) == Some(0))
+    })
+}
+
+/// NegotiateFlags of the AUTHENTICATE_MESSAGE in a security token, as in [`flags`]; `None` where it holds none
+/// ([MS-NLMP] 2.2.1.3).
+#[must_use]
+pub fn authenticate_flags(token: &[u8]) -> Option<u32> {
+    const NEGOTIATE_FLAGS: usize = 60;
+    u32_at(authenticate(token)?, NEGOTIATE_FLAGS)
+}
+
+/// The AUTHENTICATE_MESSAGE in a security token, wherever it stands in its SPNEGO wrapping: Signature and MessageType make
+/// it unmistakable.
+fn authenticate(token: &[u8]) -> Option<&[u8]> {
+    const AUTHENTICATE: &[u8] = b"NTLMSSP\0\x03\0\0\0";
+    let start = token.windows(AUTHENTICATE.len()).position(|window| window == AUTHENTICATE)?;
+    token.get(start..)
 }

@@ -1,0 +1,54 @@
+//! Another connection beside the case's own.
+
+use super::exchange::Sign;
+use super::{Client, Session};
+use crate::Stop;
+use crate::context::Context;
+use crate::link::LinkError;
+use evidence::Recorder;
+use model::Deviation;
+use model::scenario::WrongSession;
+use smb::wire::EchoRequest;
+
+impl Client<'_> {
+    /// Connects and negotiates once more and, where the step says so, names the case's session there.
+    pub(super) async fn elsewhere(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let deviation = self.deviation.take();
+        let address = self.context.endpoint.address;
+        let mut link = self.context.link.another(address, recorder).await.map_err(Stop::Link)?;
+        let context = Context {
+            case: self.context.case,
+            endpoint: self.context.endpoint,
+            link: &mut link,
+            guid: self.context.guid,
+            file_name: self.context.file_name.clone(),
+        };
+        let mut there = Client::new(context);
+        let result = there.visit(deviation, self.session.as_ref(), recorder).await;
+        link.close(recorder).await;
+        match result {
+            // That it ends is an answer to what is wrong there, and the case's own connection goes on.
+            Err(Stop::Link(LinkError::Ended)) if deviation.is_some() => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn visit(
+        &mut self,
+        deviation: Option<Deviation>,
+        session: Option<&Session>,
+        recorder: &mut Recorder,
+    ) -> Result<(), Stop> {
+        self.negotiate(recorder).await?;
+        let sign = match deviation {
+            Some(Deviation::Session(WrongSession::Elsewhere)) => Sign::Always,
+            Some(Deviation::Session(WrongSession::ElsewhereUnsigned)) => Sign::AsSession,
+            _ => return Ok(()),
+        };
+        let Some(session) = session else { return Err(Stop::GivesUp("there is no session for this step")) };
+        self.session = Some(Session { key: session.key.clone(), ..Session::beginning(session.id) });
+        let (header, request) = self.request(&EchoRequest::default(), sign)?;
+        self.round_trip(&request, &header, recorder).await?;
+        Ok(())
+    }
+}
