@@ -41,6 +41,11 @@ const SUITE: &[(&str, Axes)] = &[
     ("smb2-commands", &[("dialect", &["2.1", "3.1.1"])]),
     ("smb2-compounds", &[("dialect", &["2.1", "3.1.1"])]),
     ("smb2-oplocks", &[("dialect", &["2.1", "3.1.1"])]),
+    ("smb2-cancel", &[("dialect", &["2.1", "3.1.1"]), ("deviation", &["signature", "unsigned"])]),
+    (
+        "smb2-connections",
+        &[("dialect", &["3.1.1"]), ("client", &["required"]), ("server.signing", &["required"])],
+    ),
     (
         "multi-protocol",
         &[("dialect", &["2.0.2", "3.1.1"]), ("server.dialects", &["nt1..3.1.1", "2.0.2..3.1.1"])],

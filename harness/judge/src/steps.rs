@@ -30,7 +30,7 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
     let mut may_end = false;
     for (number, step) in view.case().steps.iter().enumerate() {
         let name = format!("step {} ({})", number + 1, step.action.word());
-        let requests = requests_of(view, number);
+        let mut requests = requests_of(view, number);
         let unanswered =
             requests.last().is_none_or(|last| last.answer().is_none() && !last.is_answered_raw());
         if may_end && unanswered && view.server_ended(0) {
@@ -38,15 +38,20 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
         }
         // Only right behind the answer: what comes after another one has nothing to do with it.
         may_end = step.expect.or.is_some();
+        let whole = is_whole(&requests, step);
+        if let (true, Action::CompoundUnrelated, Some(deviation)) = (whole, step.action, step.deviate) {
+            // What the step expects is about the broken one, and the other has to work.
+            requests.sort_by_key(|request| request.element() == deviation.element());
+        }
         let (last, before) = match requests.split_last() {
-            Some((last, before)) if is_whole(&requests, step) => (Some(last), before),
+            Some((last, before)) if whole => (Some(last), before),
             // It broke off, and at what is the status of the last request that was sent.
             Some(_) if request::begin(&requests, step) => (None, &requests[..]),
             _ => (None, &[][..]),
         };
         for request in before {
             // What leads up to a step's last request has to work, whatever the last one is expected to meet.
-            let Some(answer) = request.answer() else { continue };
+            let Some(answer) = request.answer().filter(|_| !request.is_cancel()) else { continue };
             if request.is_overtaken(answer.status) {
                 steps.missing.push(format!("{name}: what it waits for came before it was cancelled"));
                 continue;
@@ -60,6 +65,10 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             }
         }
         let Some(last) = last else {
+            if step.deviate.is_some() && step.expect.takes_the_end() && view.server_ended(0) {
+                statuses += 1;
+                break; // In the midst of a step that goes on behind what is broken.
+            }
             let how = if before.is_empty() { "sent" } else { "carried to its end" };
             steps.missing.push(format!("{name} was not {how}"));
             continue;
@@ -85,7 +94,7 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             continue;
         };
         let (at, got) = (answer.at, answer.status);
-        if got == NtStatus::MORE_PROCESSING_REQUIRED && last.is_setup() && !step.expect.takes(got) {
+        if got == NtStatus::MORE_PROCESSING_REQUIRED && last.is_setup() && step.deviate.is_none() {
             // The server waits, and it was the client that did not go on: nothing says whose fault that is.
             steps.missing.push(format!("{name} was not carried on after {got} (frame {})", at.frame));
             continue;

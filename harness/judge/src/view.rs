@@ -128,7 +128,7 @@ impl<'a> View<'a> {
         let deviation = planned.deviate?;
         let is_it = match planned.action {
             Action::CompoundUnrelated => request.element == deviation.element(),
-            Action::Elsewhere => request.command() == Command::ECHO,
+            Action::Elsewhere => request.command() == Command::TREE_CONNECT,
             // The first is broken, and the second is what ends the waiting.
             Action::Cancel => {
                 request.command() == Command::CANCEL && {
@@ -156,6 +156,16 @@ impl<'a> View<'a> {
     pub fn messages(&self) -> impl Iterator<Item = (u32, &Connection, &Message)> {
         self.connections.iter().zip(0_u32..).flat_map(|(connection, index)| {
             connection.messages.iter().map(move |message| (index, connection, message))
+        })
+    }
+
+    /// Whether a message is there only because the server took its time: an interim response (3.3.4.2) to anything but
+    /// CHANGE_NOTIFY, which always waits (3.3.5.19).
+    pub(crate) fn is_by_chance(&self, at: FrameRef) -> bool {
+        self.answers().any(|answer| {
+            answer.at() == FrameRef { bytes: None, ..at }
+                && answer.response.is_interim()
+                && answer.request.command() != Command::CHANGE_NOTIFY
         })
     }
 

@@ -188,6 +188,8 @@ impl KillMatrix {
         let unclean: Vec<CaseId> = clean
             .iter()
             .filter(|case| case.status == crate::results::Status::Unexpected)
+            // Where there was nothing to do right, nothing was shown either: a rule that is held nowhere is not proved.
+            .filter(|case| !(case.axes.contains_key(REPAIR_AXIS) && case.verdict == Verdict::Inconclusive))
             .map(|case| case.id.clone())
             .collect();
         let whole = rules.iter().all(RuleLine::is_proved)

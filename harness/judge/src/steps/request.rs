@@ -69,6 +69,14 @@ impl<'v> Request<'v> {
         }
     }
 
+    /// Which request of its message it is, from 0.
+    pub(super) fn element(&self) -> u32 {
+        match self.kind {
+            Kind::Smb2(_, message) => message.element,
+            Kind::Smb1(..) | Kind::Both(..) => 0,
+        }
+    }
+
     /// Its final answer.
     pub(super) fn answer(&self) -> Option<Answer> {
         match self.kind {
@@ -140,6 +148,11 @@ impl<'v> Request<'v> {
             Kind::Smb1(_, message) => is_of_smb1(step.action, message),
             Kind::Both(..) => step.action == Action::MultiProtocolNegotiate,
         }
+    }
+
+    /// Whether it is a CANCEL of SMB2, which no answer belongs to: where there is one, rules of their own look at it.
+    pub(super) fn is_cancel(&self) -> bool {
+        matches!(self.kind, Kind::Smb2(_, message) if message.command() == Command::CANCEL)
     }
 
     /// Whether it is one of a logon.
@@ -218,7 +231,7 @@ const fn sequence(step: &Step) -> Option<&'static [Command]> {
         Action::Cancel if step.deviate.is_some() => {
             &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CANCEL, C::ECHO, C::CANCEL, C::CLOSE, C::CLOSE]
         }
-        Action::Elsewhere if step.deviate.is_some() => &[C::NEGOTIATE, C::ECHO],
+        Action::Elsewhere if step.deviate.is_some() => &[C::NEGOTIATE, C::TREE_CONNECT],
         Action::Elsewhere => &[C::NEGOTIATE],
         Action::QueryDirectory => &[C::CREATE, C::QUERY_DIRECTORY, C::CLOSE],
         Action::Lock => &[C::LOCK, C::LOCK],
@@ -267,7 +280,7 @@ fn is_of_smb2(step: &Step, request: &Message) -> bool {
             return IoctlRequest::parse(&request.bytes)
                 .is_ok_and(|body| body.ctl_code == CtlCode::FSCTL_QUERY_NETWORK_INTERFACE_INFO);
         }
-        Action::Elsewhere if step.deviate.is_some() => Command::ECHO,
+        Action::Elsewhere if step.deviate.is_some() => Command::TREE_CONNECT,
         Action::Elsewhere => Command::NEGOTIATE,
         Action::Negotiate => Command::NEGOTIATE,
         Action::SessionSetup | Action::FailedSetup => Command::SESSION_SETUP,

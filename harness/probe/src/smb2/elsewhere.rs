@@ -7,8 +7,8 @@ use crate::context::Context;
 use crate::link::LinkError;
 use evidence::Recorder;
 use model::Deviation;
-use model::scenario::WrongSession;
-use smb::wire::EchoRequest;
+use model::scenario::{ShareRole, WrongSession};
+use smb::wire::{TreeConnectRequest, utf16};
 
 impl Client<'_> {
     /// Connects and negotiates once more and, where the step says so, names the case's session there.
@@ -47,7 +47,9 @@ impl Client<'_> {
         };
         let Some(session) = session else { return Err(Stop::GivesUp("there is no session for this step")) };
         self.session = Some(Session { key: session.key.clone(), ..Session::beginning(session.id) });
-        let (header, request) = self.request(&EchoRequest::default(), sign)?;
+        let path = format!("\\\\{}", self.context.share(ShareRole::Share));
+        let body = TreeConnectRequest { path: utf16(&path), ..Default::default() };
+        let (header, request) = self.request(&body, sign)?;
         self.round_trip(&request, &header, recorder).await?;
         Ok(())
     }
