@@ -9,6 +9,7 @@ mod interposed;
 pub mod invariants;
 mod line;
 mod observe;
+mod relayed;
 mod smb1;
 mod steps;
 mod validate;
@@ -23,6 +24,7 @@ use model::plan::Interposed;
 use model::scenario::Expect;
 use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
 use observe::Observed;
+use relayed::Relayed;
 use std::collections::BTreeMap;
 use view::Spoken;
 
@@ -31,6 +33,9 @@ pub const OUTCOME_RULE: &str = "policy/outcome";
 
 /// The rule that wants an attack to be noticed.
 pub const NOTICED_RULE: &str = "attack/noticed";
+
+/// The rule that wants a relayed logon to be of no use.
+pub const RELAYED_RULE: &str = "attack/relayed-logon";
 
 /// What the evidence of a case says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +90,21 @@ pub fn judge(evidence: &Evidence) -> Judged {
         }
     }
     let mut missing = Vec::new();
+    let relays = view.case().expect == Expect::RelayFails;
+    if relays {
+        match relayed::relayed(&view) {
+            Relayed::Unknown(why) => missing.push(why),
+            known => {
+                *checks.entry(RELAYED_RULE.to_owned()).or_insert(0) += 1;
+                if let Relayed::Used(finding) = known {
+                    findings.push(finding);
+                }
+            }
+        }
+    }
     // Where everything rests on the steps, they are looked at however it ended.
     let by_steps = view.case().expect == Expect::Steps;
-    let noticed = view.case().expect == Expect::Noticed;
+    let noticed = relays || view.case().expect == Expect::Noticed;
     let refusal = predicted.as_ref().is_some_and(|predicted| predicted.why.is_some());
     if by_steps || !noticed && outcome.as_ref().map_or(!refusal, |outcome| outcome.why.is_none()) {
         let steps = steps::evaluate(&view);
@@ -121,7 +138,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
     });
     if matches!(view.case().interposed, Some(Interposed::Attack(_))) {
         // What an attacker makes of the server's answers is not the server's doing; what comes of it is.
-        let about = [NOTICED_RULE, OUTCOME_RULE, steps::STATUS_RULE, steps::READ_BACK_RULE];
+        let about = [NOTICED_RULE, RELAYED_RULE, OUTCOME_RULE, steps::STATUS_RULE, steps::READ_BACK_RULE];
         findings.retain(|finding| about.contains(&finding.rule.as_str()));
     }
     let undone = interposed::undone(&view);
@@ -251,6 +268,12 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             title: "What somebody on the wire does who knows no secret is noticed, by the client or by the server",
             level: CheckLevel::Must,
             cites: &["MS-SMB2 3.2.5.14.12", "MS-SMB2 3.3.5.15.12", "MS-SMB2 3.2.5.1.3", "MS-CIFS 3.3.5.2.3"],
+        },
+        RuleInfo {
+            id: RELAYED_RULE,
+            title: "Who relays a client's logon can do nothing in the session, because he cannot sign",
+            level: CheckLevel::Must,
+            cites: &["MS-SMB2 3.3.5.2.4", "MS-SMB2 3.3.5.7"],
         },
         RuleInfo {
             id: steps::STATUS_RULE,

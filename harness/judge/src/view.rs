@@ -235,7 +235,7 @@ pub(crate) fn place(connection: u32, message: &Message) -> FrameRef {
     FrameRef { connection, leg: None, frame: message.frame, element: message.element, bytes: None }
 }
 
-fn feed(recorded: &Recorded, mut push: impl FnMut(Way, u64, &[u8])) {
+pub(crate) fn feed(recorded: &Recorded, mut push: impl FnMut(Way, u64, &[u8])) {
     for chunk in &recorded.chunks {
         let way = match chunk.direction {
             Direction::ToServer => Way::ToServer,

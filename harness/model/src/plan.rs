@@ -74,7 +74,7 @@ impl PlannedCase {
     pub fn predicted(&self) -> Option<Outcome> {
         match self.expect {
             Expect::Policy => Some(predict(&self.client, &self.server, self.login, &self.negotiates)),
-            Expect::Steps | Expect::Noticed => None,
+            Expect::Steps | Expect::Noticed | Expect::RelayFails => None,
         }
     }
 

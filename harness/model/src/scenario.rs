@@ -72,6 +72,8 @@ pub enum Expect {
     /// From nowhere: somebody on the wire does something, and what matters is that the client or the server notices, that
     /// is, ends it.
     Noticed,
+    /// From nowhere: somebody relays the client's logon, and what matters is that he can do nothing with it.
+    RelayFails,
 }
 
 /// A scenario file that cannot be used. Displays the place and the mend.
@@ -136,8 +138,9 @@ impl Scenario {
         if axes.attack.is_some() && axes.defect.is_some() {
             return Err("an interposer does one thing: take `attack` or `defect`".to_owned());
         }
-        if axes.attack.is_none() && self.expect == Expect::Noticed {
-            return Err("expect = \"noticed\" is for scenarios with the axis `attack`".to_owned());
+        if axes.attack.is_none() && matches!(self.expect, Expect::Noticed | Expect::RelayFails) {
+            return Err("expect = \"noticed\" and \"relay-fails\" are for scenarios with the axis `attack`"
+                .to_owned());
         }
         for (index, step) in self.step.iter().enumerate() {
             self.check_step(step)
@@ -172,6 +175,7 @@ impl Scenario {
             Action::CompoundRelated,
             Action::CompoundFailing,
             Action::Pipe,
+            Action::Pipeline,
             Action::Reauthenticate,
         ];
         if step.deviate.is_some() && several.contains(&step.action) {

@@ -2,7 +2,7 @@
 
 use super::{invalid_signature, why_refused};
 use crate::contexts;
-use crate::line::{Line, never};
+use crate::line::{Line, final_response, never};
 use crate::steps;
 use crate::validate;
 use model::outcome::{As, By, Counted, Kind, Why};
@@ -241,6 +241,23 @@ impl<'v> Walk<'v> {
         })
     }
 
+    /// Whether an ECHO, which nothing can hold up, was not answered although another one was that was sent after later
+    /// requests had been answered. That proves it without a clock.
+    fn is_passed_over(&self, request: &Message) -> bool {
+        let messages = &self.0.connection.messages;
+        if request.command() != Command::ECHO || final_response(self.0.connection, request).is_some() {
+            return false;
+        }
+        let later = || {
+            let sent = messages.iter().filter(|m| m.way == Way::ToServer && m.offset > request.offset);
+            sent.filter_map(|sent| final_response(self.0.connection, sent).map(|answer| (sent, answer)))
+        };
+        later().any(|(fence, _)| {
+            fence.command() == Command::ECHO
+                && later().any(|(before, answer)| before.offset < fence.offset && answer.frame < fence.frame)
+        })
+    }
+
     /// Ordinary traffic after the mount: what POLICY 1 classifies by.
     fn traffic(&self, settled: &Settled, session: &Session) -> Result<Outcome, String> {
         let refused = |why, status| Outcome {
@@ -256,6 +273,15 @@ impl<'v> Walk<'v> {
             counted.requests.0 += u64::from(request.signature.is_valid());
             if request.command() == Command::CANCEL {
                 continue;
+            }
+            if self.is_passed_over(request) {
+                let unanswered = Outcome::refused(By::Client, Why::Unanswered, None);
+                return Ok(Outcome {
+                    dialect: Some(settled.dialect),
+                    identity: Some(settled.identity),
+                    signed: Some(counted),
+                    ..unanswered
+                });
             }
             let Some(response) = self.0.answer_to(request)? else {
                 return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });

@@ -242,6 +242,7 @@ const fn sequence(step: &Step) -> Option<&'static [Command]> {
         Action::OplockBreak | Action::LeaseBreak => {
             &[C::CREATE, C::CREATE, C::OPLOCK_BREAK, C::CLOSE, C::CLOSE]
         }
+        Action::Pipeline => &[C::ECHO, C::ECHO, C::ECHO],
         Action::CompoundRelated => &[C::CREATE, C::QUERY_INFO, C::CLOSE],
         Action::CompoundUnrelated => &[C::ECHO, C::ECHO],
         Action::CompoundFailing => &[C::CREATE, C::READ, C::CLOSE],
@@ -308,7 +309,7 @@ fn is_of_smb2(step: &Step, request: &Message) -> bool {
         Action::Reauthenticate => {
             return request.command() == Command::SESSION_SETUP && request.header.session_id != 0;
         }
-        Action::Echo => Command::ECHO,
+        Action::Echo | Action::Pipeline => Command::ECHO,
         Action::TreeDisconnect => Command::TREE_DISCONNECT,
         Action::Logoff => Command::LOGOFF,
         Action::MultiProtocolNegotiate

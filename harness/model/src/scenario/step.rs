@@ -93,6 +93,8 @@ pub enum Action {
     Elsewhere,
     /// SMB1: SMB_COM_READ_RAW of the file ([MS-CIFS] 2.2.4.22).
     ReadRaw,
+    /// SMB2: three ECHO requests, each sent before the one before it is answered.
+    Pipeline,
     /// ECHO; in SMB1 with as many answers as `count` says.
     Echo,
     /// TREE_DISCONNECT.
@@ -141,6 +143,7 @@ impl Action {
             Self::QueryInterfaces => "query-interfaces",
             Self::Elsewhere => "elsewhere",
             Self::ReadRaw => "read-raw",
+            Self::Pipeline => "pipeline",
             Self::Echo => "echo",
             Self::TreeDisconnect => "tree-disconnect",
             Self::Logoff => "logoff",
@@ -168,6 +171,7 @@ impl Action {
             | Self::FailedSetup
             | Self::QueryInterfaces
             | Self::Elsewhere
+            | Self::Pipeline
             | Self::Reauthenticate => !matches!(dialect, Dialect::Nt1),
             // Multi-credit requests and leases came with 2.1 (3.2.4.1.5, 2.2.13.2.8).
             Self::WriteLarge | Self::ReadLarge | Self::LeaseBreak => {

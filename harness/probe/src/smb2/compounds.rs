@@ -62,6 +62,27 @@ impl Client<'_> {
         Ok(())
     }
 
+    /// Three ECHO requests under way at the same time, in a message each.
+    pub(super) async fn pipeline(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let mut sent = Vec::new();
+        for _ in 0..3 {
+            sent.push(self.send(&EchoRequest::default(), recorder).await?);
+        }
+        // The last ones first: where the first one's answer does not come, another request and its answer prove that.
+        for header in sent.iter().skip(1) {
+            self.answer(header, recorder).await?;
+        }
+        let Some(first) = sent.first() else { return Ok(()) };
+        if !self.inbox.has_final(first.message_id) {
+            self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
+        }
+        if !self.inbox.has_final(first.message_id) {
+            return Err(Stop::GivesUp("the client gave up: a request was not answered, and later ones were"));
+        }
+        self.answer(first, recorder).await?;
+        Ok(())
+    }
+
     /// Signs each request over its padding, sends them in one message, and waits for all the answers, which may come in one
     /// message or in several.
     async fn send_compound(&mut self, compound: Compound, recorder: &mut Recorder) -> Result<(), Stop> {

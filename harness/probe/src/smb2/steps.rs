@@ -82,6 +82,7 @@ impl Client<'_> {
                 self.exchange(&body, Sign::AsSession, recorder).await?;
             }
             Action::Elsewhere => self.elsewhere(recorder).await?,
+            Action::Pipeline => self.pipeline(recorder).await?,
             Action::TreeConnect => {
                 self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?;
             }
