@@ -39,9 +39,9 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
         // Only right behind the answer: what comes after another one has nothing to do with it.
         may_end = step.expect.or.is_some();
         let whole = is_whole(&requests, step);
-        if let (true, Action::CompoundUnrelated, Some(deviation)) = (whole, step.action, step.deviate) {
-            // What the step expects is about the broken one, and the other has to work.
-            requests.sort_by_key(|request| request.element() == deviation.element());
+        if whole && step.deviate.is_some() && step.action != Action::Cancel {
+            // What the step expects is about the broken one, and the others have to work.
+            requests.sort_by_key(|request| request.is_on_purpose(view));
         }
         let (last, before) = match requests.split_last() {
             Some((last, before)) if whole => (Some(last), before),

@@ -128,7 +128,9 @@ impl<'a> View<'a> {
         let deviation = planned.deviate?;
         let is_it = match planned.action {
             Action::CompoundUnrelated => request.element == deviation.element(),
-            Action::Elsewhere => request.command() == Command::TREE_CONNECT,
+            Action::Elsewhere => request.command() != Command::NEGOTIATE,
+            Action::QueryDirectory => request.command() == Command::QUERY_DIRECTORY,
+            Action::ChangeNotify => request.command() == Command::CHANGE_NOTIFY,
             // The first is broken, and the second is what ends the waiting.
             Action::Cancel => {
                 request.command() == Command::CANCEL && {

@@ -166,10 +166,7 @@ impl Scenario {
         let several = [
             Action::MultiProtocolNegotiate,
             Action::SecondSession,
-            Action::QueryDirectory,
             Action::ReadRaw,
-            Action::Lock,
-            Action::ChangeNotify,
             Action::OplockBreak,
             Action::LeaseBreak,
             Action::CompoundRelated,
@@ -293,13 +290,14 @@ fn misplaced(deviation: Deviation, action: Action) -> Option<&'static str> {
             "take a `setup` that is refused: the others belong to `session-setup`",
         ),
         Action::Elsewhere => (
-            matches!(
-                deviation,
-                Deviation::Session(WrongSession::Elsewhere | WrongSession::ElsewhereUnsigned)
-            ),
-            "it is about a session of another connection: take `session = \"elsewhere\"`",
+            matches!(deviation, Deviation::Session(session) if session.is_elsewhere()),
+            "it is about a session of another connection: take `session = \"elsewhere\"` or `\"bind\"`",
         ),
-        Action::CompoundUnrelated | Action::Cancel => (
+        Action::CompoundUnrelated
+        | Action::Cancel
+        | Action::Lock
+        | Action::QueryDirectory
+        | Action::ChangeNotify => (
             !matches!(
                 deviation,
                 Deviation::Negotiate(_)
@@ -318,14 +316,10 @@ fn misplaced(deviation: Deviation, action: Action) -> Option<&'static str> {
         _ => (
             !matches!(
                 deviation,
-                Deviation::Negotiate(_)
-                    | Deviation::Setup(_)
-                    | Deviation::Validate(_)
-                    | Deviation::Padding
-                    | Deviation::Session(WrongSession::Elsewhere | WrongSession::ElsewhereUnsigned)
-            ),
-            "deviations of `negotiate`, `setup`, `validate`, `padding` and `session = \"elsewhere\"` belong to steps of their \
-             own",
+                Deviation::Negotiate(_) | Deviation::Setup(_) | Deviation::Validate(_) | Deviation::Padding
+            ) && !matches!(deviation, Deviation::Session(session) if session.is_elsewhere()),
+            "deviations of `negotiate`, `setup`, `validate`, `padding` and another connection's session belong to steps of \
+             their own",
         ),
     };
     (!fits).then_some(mend)

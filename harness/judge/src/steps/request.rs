@@ -69,11 +69,12 @@ impl<'v> Request<'v> {
         }
     }
 
-    /// Which request of its message it is, from 0.
-    pub(super) fn element(&self) -> u32 {
+    /// Whether it was broken on purpose.
+    pub(super) fn is_on_purpose(&self, view: &View<'_>) -> bool {
         match self.kind {
-            Kind::Smb2(_, message) => message.element,
-            Kind::Smb1(..) | Kind::Both(..) => 0,
+            Kind::Smb2(_, message) => view.is_on_purpose(self.index, message),
+            Kind::Smb1(_, message) => view.smb1_is_on_purpose(self.index, message.offset),
+            Kind::Both(..) => false,
         }
     }
 
@@ -231,10 +232,15 @@ const fn sequence(step: &Step) -> Option<&'static [Command]> {
         Action::Cancel if step.deviate.is_some() => {
             &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CANCEL, C::ECHO, C::CANCEL, C::CLOSE, C::CLOSE]
         }
+        Action::Elsewhere if binds(step) => &[C::NEGOTIATE, C::SESSION_SETUP],
         Action::Elsewhere if step.deviate.is_some() => &[C::NEGOTIATE, C::TREE_CONNECT],
         Action::Elsewhere => &[C::NEGOTIATE],
         Action::QueryDirectory => &[C::CREATE, C::QUERY_DIRECTORY, C::CLOSE],
+        Action::Lock if step.deviate.is_some() => &[C::LOCK],
         Action::Lock => &[C::LOCK, C::LOCK],
+        Action::ChangeNotify if step.deviate.is_some() => {
+            &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CLOSE, C::CLOSE]
+        }
         Action::ChangeNotify => {
             &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CREATE, C::CLOSE, C::CLOSE, C::CLOSE]
         }
@@ -249,6 +255,11 @@ const fn sequence(step: &Step) -> Option<&'static [Command]> {
         Action::Pipe => &[C::CREATE, C::IOCTL, C::CLOSE],
         _ => return None,
     })
+}
+
+/// Whether a step binds the session to another connection.
+const fn binds(step: &Step) -> bool {
+    matches!(step.deviate, Some(Deviation::Session(session)) if session.binds())
 }
 
 /// The commands of requests; `None` where they are not all of SMB2.
@@ -281,6 +292,7 @@ fn is_of_smb2(step: &Step, request: &Message) -> bool {
             return IoctlRequest::parse(&request.bytes)
                 .is_ok_and(|body| body.ctl_code == CtlCode::FSCTL_QUERY_NETWORK_INTERFACE_INFO);
         }
+        Action::Elsewhere if binds(step) => Command::SESSION_SETUP,
         Action::Elsewhere if step.deviate.is_some() => Command::TREE_CONNECT,
         Action::Elsewhere => Command::NEGOTIATE,
         Action::Negotiate => Command::NEGOTIATE,

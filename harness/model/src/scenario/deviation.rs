@@ -217,6 +217,25 @@ pub enum WrongSession {
     Elsewhere,
     /// The same, unsigned.
     ElsewhereUnsigned,
+    /// It is bound to the other connection ([MS-SMB2] 3.3.5.5), and signed, which a session without a key cannot be; of the
+    /// step `elsewhere`, and of no other.
+    Bind,
+    /// The same, unsigned.
+    BindUnsigned,
+}
+
+impl WrongSession {
+    /// Whether it is about a session of another connection.
+    #[must_use]
+    pub const fn is_elsewhere(self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+
+    /// Whether the session is to be bound to another connection.
+    #[must_use]
+    pub const fn binds(self) -> bool {
+        matches!(self, Self::Bind | Self::BindUnsigned)
+    }
 }
 
 /// What is wrong with the MessageId of a message.

@@ -23,10 +23,28 @@ struct Watched {
     watches: FileId,
 }
 
+impl Watched {
+    fn request(&self) -> ChangeNotifyRequest {
+        ChangeNotifyRequest {
+            output_buffer_length: MAX_CHANGES,
+            file_id: self.watches,
+            completion_filter: CompletionFilter::FILE_NAME,
+            ..Default::default()
+        }
+    }
+}
+
 impl Client<'_> {
-    /// Waits for a change, and makes it once the request is known to wait.
+    /// Waits for a change, and makes it once the request is known to wait; a broken request is not to wait at all.
     pub(super) async fn change_notify(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let deviation = self.deviation.take();
         let Some(watched) = self.watched("notify", recorder).await? else { return Ok(()) };
+        if deviation.is_some() {
+            self.deviation = deviation;
+            self.exchange(&watched.request(), Sign::AsSession, recorder).await?;
+            self.close(watched.watches, recorder).await?;
+            return self.close(watched.deletes, recorder).await;
+        }
         let sent = self.watch(&watched, recorder).await?;
         self.interim(&sent, recorder).await?;
         let body = own_file(&format!("{}\\{}", watched.name, self.context.file_name));
@@ -80,13 +98,7 @@ impl Client<'_> {
     }
 
     async fn watch(&mut self, watched: &Watched, recorder: &mut Recorder) -> Result<Header, Stop> {
-        let body = ChangeNotifyRequest {
-            output_buffer_length: MAX_CHANGES,
-            file_id: watched.watches,
-            completion_filter: CompletionFilter::FILE_NAME,
-            ..Default::default()
-        };
-        self.send(&body, recorder).await
+        self.send(&watched.request(), recorder).await
     }
 
     /// What a CREATE opened; `None` where the server did not, and the judge sees the status.

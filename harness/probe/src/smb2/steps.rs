@@ -222,10 +222,14 @@ impl Client<'_> {
     async fn lock(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
         let file_id = self.file()?;
         let (offset, length) = LOCKED;
+        let deviates = self.deviation.is_some();
         for flags in [LockFlags::EXCLUSIVE_LOCK.with(LockFlags::FAIL_IMMEDIATELY), LockFlags::UNLOCK] {
             let locks = vec![LockElement::new(offset, length, flags)];
             let body = LockRequest { file_id, locks, ..Default::default() };
             self.exchange(&body, Sign::AsSession, recorder).await?;
+            if deviates {
+                break; // It is to be refused, and then there is nothing to unlock.
+            }
         }
         Ok(())
     }
@@ -293,6 +297,7 @@ impl Client<'_> {
             create_options: CreateOptions::DIRECTORY_FILE,
             ..Default::default()
         };
+        let deviation = self.deviation.take();
         let answer = self.exchange(&open, Sign::AsSession, recorder).await?;
         if answer.header.status != NtStatus::SUCCESS {
             return Ok(()); // The judge sees the status.
@@ -306,6 +311,7 @@ impl Client<'_> {
             file_name: utf16(&self.context.file_name),
             ..Default::default()
         };
+        self.deviation = deviation;
         self.exchange(&query, Sign::AsSession, recorder).await?;
         let close = CloseRequest { file_id: root, ..Default::default() };
         self.exchange(&close, Sign::AsSession, recorder).await?;
