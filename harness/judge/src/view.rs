@@ -10,7 +10,7 @@ use model::{Action, As, Deviation, Dialect, FrameRef, PlannedCase};
 use smb::follow::{Connection, Message, Session, Way};
 use smb::smb1::{self, NegotiateRequest, parse};
 use smb::wire::{Command, Protocol, SessionFlags};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The evidence with its connections followed: what every rule looks at.
 pub struct View<'a> {
@@ -161,14 +161,15 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Whether a message is there only because the server took its time: an interim response (3.3.4.2) to anything but
-    /// CHANGE_NOTIFY, which always waits (3.3.5.19).
-    pub(crate) fn is_by_chance(&self, at: FrameRef) -> bool {
-        self.answers().any(|answer| {
-            answer.at() == FrameRef { bytes: None, ..at }
-                && answer.response.is_interim()
-                && answer.request.command() != Command::CHANGE_NOTIFY
-        })
+    /// The messages that are there only because the server took its time: interim responses (3.3.4.2) to anything but
+    /// CHANGE_NOTIFY, which always waits (3.3.5.19). Each by connection, frame and element.
+    pub(crate) fn by_chance(&self) -> BTreeSet<(u32, u64, u32)> {
+        self.answers()
+            .filter(|answer| {
+                answer.response.is_interim() && answer.request.command() != Command::CHANGE_NOTIFY
+            })
+            .map(|answer| (answer.index, answer.response.frame, answer.response.element))
+            .collect()
     }
 
     /// Every response whose request is known.

@@ -162,6 +162,8 @@ pub enum WrongFlag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeaderField {
+    /// ProtocolId.
+    ProtocolId,
     /// StructureSize.
     StructureSize,
     /// CreditCharge.
@@ -187,10 +189,17 @@ pub enum HeaderField {
 }
 
 impl HeaderField {
+    /// Whether a message in which it is changed is none of SMB2 any more.
+    #[must_use]
+    pub const fn says_that_it_is_one(self) -> bool {
+        matches!(self, Self::ProtocolId | Self::StructureSize | Self::NextCommand)
+    }
+
     /// Where its bytes are, from the start of the header.
     #[must_use]
     pub const fn bytes(self) -> std::ops::Range<usize> {
         match self {
+            Self::ProtocolId => 0..4,
             Self::StructureSize => 4..6,
             Self::CreditCharge => 6..8,
             Self::ChannelSequence => 8..10,
