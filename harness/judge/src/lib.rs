@@ -25,7 +25,7 @@ use model::scenario::Expect;
 use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
 use observe::Observed;
 use relayed::Relayed;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use view::Spoken;
 
 /// The rule that compares what happened with what should have.
@@ -80,7 +80,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
         if observed.kind != Kind::Refused {
             findings.push(Finding {
                 rule: NOTICED_RULE.to_owned(),
-                level: CheckLevel::Must,
+                level: view.case().level,
                 subject: Subject::Server,
                 at: None,
                 expected: "the client or the server notices, and ends it".to_owned(),
@@ -120,14 +120,6 @@ pub fn judge(evidence: &Evidence) -> Judged {
     }
     findings
         .sort_by_key(|f| f.at.map_or((u32::MAX, u64::MAX, 0), |at| (at.connection, at.frame, at.element)));
-
-    // Whether an answer is announced depends on how fast the server is, and a verdict must not.
-    let by_chance = if findings.is_empty() { BTreeSet::new() } else { view.by_chance() };
-    for finding in &mut findings {
-        if finding.at.is_some_and(|at| by_chance.contains(&(at.connection, at.frame, at.element))) {
-            finding.level = CheckLevel::Info;
-        }
-    }
 
     // What follows from something wrong on this side is not the server's fault.
     let faults: Vec<_> = (0..).zip(&evidence.connections).filter_map(|(i, _)| view.own_fault(i)).collect();

@@ -47,8 +47,16 @@ pub(crate) fn relayed(view: &View<'_>) -> Relayed {
             unknown = format!("no answer to {} (frame {})", request.command(), request.frame);
             continue;
         };
-        if answer.header.status != NtStatus::SUCCESS {
-            return Relayed::Useless;
+        match answer.header.status {
+            // 3.3.5.2.4, or a session that is gone.
+            NtStatus::ACCESS_DENIED | NtStatus::USER_SESSION_DELETED => return Relayed::Useless,
+            NtStatus::SUCCESS => {}
+            // Why it failed is not that it was not signed: so it may have come that far.
+            status => {
+                unknown =
+                    format!("{} (frame {}) was answered with {status}", request.command(), request.frame);
+                continue;
+            }
         }
         return Relayed::Used(Finding {
             rule: RELAYED_RULE.to_owned(),

@@ -6,11 +6,12 @@ use fault::OwnFault;
 
 use crate::steps;
 use evidence::{Connection as Recorded, Direction, Evidence};
+use model::scenario::WrongSetup;
 use model::{Action, As, Deviation, Dialect, FrameRef, PlannedCase};
 use smb::follow::{Connection, Message, Session, Way};
 use smb::smb1::{self, NegotiateRequest, parse};
 use smb::wire::{Command, Protocol, SessionFlags};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The evidence with its connections followed: what every rule looks at.
 pub struct View<'a> {
@@ -46,7 +47,7 @@ impl<'a> View<'a> {
             let mut old = smb1::follow::Connection::new(by_uid);
             // A connection is of one generation, but where a multi-protocol NEGOTIATE led from one to the other: then both
             // are fed. A follower that is not fed has nothing that a rule could be about.
-            // What crossed the server's side of an interposer is not what the client met: nothing is judged by it.
+            // What crossed the server's side of an interposer is not what the client met: no rule here is about it.
             if is_beyond(recorded) {
                 connections.push(new);
                 smb1.push(old);
@@ -131,18 +132,12 @@ impl<'a> View<'a> {
             Action::Elsewhere => request.command() != Command::NEGOTIATE,
             Action::QueryDirectory => request.command() == Command::QUERY_DIRECTORY,
             Action::ChangeNotify => request.command() == Command::CHANGE_NOTIFY,
-            // The first is broken, and the second is what ends the waiting.
-            Action::Cancel => {
-                request.command() == Command::CANCEL && {
-                    let sent = self.connections.get(connection as usize)?.messages.iter();
-                    let mut cancels = sent.filter(|message| {
-                        message.way == Way::ToServer
-                            && message.command() == Command::CANCEL
-                            && steps::step_at(self, connection, message.offset) == Some(step)
-                    });
-                    cancels.next().is_some_and(|first| std::ptr::eq(first, request))
-                }
+            Action::Cancel => request.command() == Command::CANCEL,
+            // What comes before it is a logon like any other.
+            Action::FailedSetup if deviation == Deviation::Setup(WrongSetup::CommandBetween) => {
+                request.command() == Command::TREE_CONNECT
             }
+            Action::FailedSetup => request.command() == Command::SESSION_SETUP,
             _ => true,
         };
         is_it.then_some(deviation)
@@ -159,17 +154,6 @@ impl<'a> View<'a> {
         self.connections.iter().zip(0_u32..).flat_map(|(connection, index)| {
             connection.messages.iter().map(move |message| (index, connection, message))
         })
-    }
-
-    /// The messages that are there only because the server took its time: interim responses (3.3.4.2) to anything but
-    /// CHANGE_NOTIFY, which always waits (3.3.5.19). Each by connection, frame and element.
-    pub(crate) fn by_chance(&self) -> BTreeSet<(u32, u64, u32)> {
-        self.answers()
-            .filter(|answer| {
-                answer.response.is_interim() && answer.request.command() != Command::CHANGE_NOTIFY
-            })
-            .map(|answer| (answer.index, answer.response.frame, answer.response.element))
-            .collect()
     }
 
     /// Every response whose request is known.

@@ -2,7 +2,7 @@
 
 use crate::case::{Axes, CaseId};
 use crate::expectation::Expectation;
-use crate::outcome::Outcome;
+use crate::outcome::{CheckLevel, Outcome};
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
 use crate::results::RunInfo;
@@ -42,6 +42,9 @@ pub struct PlannedCase {
     /// Where the prediction comes from.
     #[serde(default)]
     pub expect: Expect,
+    /// How strongly that is meant, where it is that somebody notices.
+    #[serde(default = "must")]
+    pub level: CheckLevel,
     /// What stands between client and server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interposed: Option<Interposed>,
@@ -51,6 +54,10 @@ pub struct PlannedCase {
     pub unsupported: Option<String>,
     /// The command that runs this case again.
     pub reproduce: String,
+}
+
+const fn must() -> CheckLevel {
+    CheckLevel::Must
 }
 
 /// The one thing that an interposer does, by its name.
@@ -319,6 +326,7 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         login: cell.login,
         steps,
         expect: scenario.expect,
+        level: scenario.level,
         interposed: cell.interposed,
         cites: scenario.cites.clone(),
         unsupported,

@@ -15,6 +15,7 @@ pub use deviation::{
 pub use step::{Action, Instead, Protocol, ShareRole, Step, StepExpect};
 
 use crate::case::{Axes, is_slug};
+use crate::outcome::CheckLevel;
 use crate::plan;
 use crate::words::Dialect;
 use schemars::JsonSchema;
@@ -42,11 +43,18 @@ pub struct Scenario {
     /// Named deviations for the `deviation` axis, taken by the steps that say `deviate = "by-axis"`.
     #[serde(default)]
     pub deviations: BTreeMap<String, Deviation>,
+    /// How strongly the specification speaks for what `expect = "noticed"` wants.
+    #[serde(default = "must")]
+    pub level: CheckLevel,
     /// Which dialects the client offers besides that of the cell.
     #[serde(default, rename = "client-dialects")]
     pub client_dialects: ClientDialects,
     /// What to do, in order.
     pub step: Vec<Step>,
+}
+
+const fn must() -> CheckLevel {
+    CheckLevel::Must
 }
 
 /// Which dialects the client of a cell offers.
@@ -141,6 +149,9 @@ impl Scenario {
         if axes.attack.is_none() && matches!(self.expect, Expect::Noticed | Expect::RelayFails) {
             return Err("expect = \"noticed\" and \"relay-fails\" are for scenarios with the axis `attack`"
                 .to_owned());
+        }
+        if self.level != CheckLevel::Must && self.expect != Expect::Noticed {
+            return Err("`level` is about expect = \"noticed\"; steps have one of their own".to_owned());
         }
         for (index, step) in self.step.iter().enumerate() {
             self.check_step(step)

@@ -114,3 +114,24 @@ fn an_attack_that_does_not_exist_names_its_neighbour() {
     assert_eq!(ended.status, 2);
     assert!(ended.stderr.contains("did you mean `change-guid`?"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_broken_request_that_is_made_to_wait_was_taken() {
+    let bench = Bench::new();
+    let text = "title = \"t\"\ncites = [\"MS-SMB2 3.3.5.2.4\"]\nexpect = \"steps\"\n[axes]\ndialect = [\"3.0\", \"3.1.1\"]\n\
+                \"server.signing\" = [\"required\"]\ndefect = [\"accepts-unsigned\"]\n[[step]]\ndo = \"session-setup\"\n\
+                [[step]]\ndo = \"tree-connect\"\nshare = \"share\"\n[[step]]\ndo = \"change-notify\"\n\
+                deviate = { signature = \"missing\" }\nexpect = { status = \"ACCESS_DENIED\", or = \"disconnect\" }\n";
+    fs::create_dir_all(bench.path("mine")).unwrap();
+    fs::write(bench.path("mine/own.toml"), text).unwrap();
+    let ended = bench.run(&["run", "--scenarios", "mine", "--target", "embedded", "--out", "r"]);
+    assert_eq!(ended.status, 1, "{}", ended.stdout);
+    for case in &bench.results("r").cases {
+        assert_eq!(case.verdict, Verdict::Deviates, "{}: {:?}", case.id, case.why);
+        assert!(
+            case.findings.iter().any(|f| f.rule == "step/status" && f.got == "STATUS_PENDING"),
+            "{:?}",
+            case.findings
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! A CANCEL with a wrong signature, and a server that heeds it.
 
 use crate::clean::rules;
+use crate::faulty::fails;
 use crate::support::exchange::Exchange;
 use crate::support::{Bench, PATIENT, cause};
 use model::{CheckLevel, NtStatus, Verdict};
@@ -52,11 +53,8 @@ async fn what_it_cancels_is_found_where_it_is_answered() {
     let mut exchange = exchange(&bench).await;
     let answer = answers(&exchange, Command::CANCEL, NtStatus::ACCESS_DENIED);
     exchange.remove(answer);
-    let cancelled = answers(&exchange, Command::CHANGE_NOTIFY, NtStatus::CANCELLED);
-    let bytes = exchange.messages[cancelled].bytes.clone();
-    exchange.remove(cancelled);
-    let fence = answers(&exchange, Command::ECHO, NtStatus::SUCCESS);
-    let at = exchange.insert(fence, bytes);
+    let at = answers(&exchange, Command::CHANGE_NOTIFY, NtStatus::SUCCESS);
+    fails(&mut exchange, at, NtStatus::CANCELLED);
     let judged = exchange.write(&bench).judged();
     assert_eq!(judged.verdict, Verdict::Deviates, "{}", cause(&judged));
     assert_eq!(rules(&judged), BTreeSet::from(["cancel/verified"]));

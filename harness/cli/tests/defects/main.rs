@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod altered;
+mod broken;
 mod cancel;
 mod clean;
 mod compounds;

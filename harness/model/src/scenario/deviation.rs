@@ -140,8 +140,10 @@ impl WrongSetup {
 pub enum WrongValidate {
     /// MaxOutputResponse has no room for the answer.
     SmallOutput,
-    /// It has other dialects than NEGOTIATE had.
+    /// It has a dialect that nobody knows, and no other.
     Dialects,
+    /// It has a dialect that nobody knows besides those of NEGOTIATE: only servers that implement 3.1.1 compare the lists.
+    MoreDialects,
     /// It has another Guid.
     Guid,
     /// It has another SecurityMode.

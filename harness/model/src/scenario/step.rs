@@ -88,8 +88,8 @@ pub enum Action {
     /// SMB2: FSCTL_QUERY_NETWORK_INTERFACE_INFO ([MS-SMB2] 3.2.4.20.10), which clients ask before they open further
     /// connections.
     QueryInterfaces,
-    /// SMB2: connects and negotiates once more and, where it is to deviate, mounts the share there with the case's session;
-    /// then ends that connection. The case's own goes on.
+    /// SMB2: connects and negotiates once more and, where it is to deviate, mounts the share there with the case's session or
+    /// binds that; then ends that connection. The case's own goes on.
     Elsewhere,
     /// SMB1: SMB_COM_READ_RAW of the file ([MS-CIFS] 2.2.4.22).
     ReadRaw,

@@ -259,7 +259,8 @@ impl Client<'_> {
         if let Some(Deviation::Validate(wrong)) = self.deviation {
             match wrong {
                 WrongValidate::SmallOutput => room -= 1,
-                WrongValidate::Dialects => input.dialects.push(DialectRevision(0x03FF)),
+                WrongValidate::Dialects => input.dialects = vec![DialectRevision(0x03FF)],
+                WrongValidate::MoreDialects => input.dialects.push(DialectRevision(0x03FF)),
                 WrongValidate::Guid => input.guid[15] ^= 1,
                 WrongValidate::SecurityMode => input.security_mode.0 ^= 3,
                 WrongValidate::Capabilities => input.capabilities.0 ^= Capabilities::DIRECTORY_LEASING.0,

@@ -283,7 +283,7 @@ impl Connection {
         let header = &message.header;
         // CANCEL carries the MessageId of the request it cancels and has no response of its own.
         if header.command == Command::CANCEL {
-            self.cancels.entry(header.message_id).or_insert(index);
+            self.cancels.insert(header.message_id, index);
         } else {
             self.outstanding.insert(header.message_id, index);
         }
