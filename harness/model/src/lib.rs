@@ -5,6 +5,7 @@
 //! policy alone, never from what a server answered.
 
 pub mod case;
+pub mod client;
 pub mod expectation;
 pub mod outcome;
 pub mod plan;
@@ -19,6 +20,7 @@ pub mod target;
 pub mod words;
 
 pub use case::{Axes, CaseId};
+pub use client::KnownClient;
 pub use expectation::{Expectation, ExpectationState};
 pub use outcome::{As, CheckLevel, Counted, Finding, FrameRef, Outcome, Shown, Subject, Verdict};
 pub use plan::{Plan, PlannedCase};

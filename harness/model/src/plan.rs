@@ -1,15 +1,17 @@
 //! The plan: every scenario over its axes on every target, in a stable order, before anything runs.
 
 use crate::case::{Axes, CaseId};
+use crate::client::KnownClient;
 use crate::expectation::Expectation;
 use crate::outcome::{CheckLevel, Outcome};
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
 use crate::results::RunInfo;
-use crate::scenario::{AlgorithmAxis, ClientDialects, Expect, Protocol, Scenario, Step};
+use crate::scenario::{Action, AlgorithmAxis, ClientDialects, Expect, ProfileAxis, Protocol, Scenario, Step};
 use crate::target::Target;
 use crate::words::{
-    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login, Signing,
+    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login,
+    Mapping, Signing,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -187,6 +189,37 @@ pub(crate) struct CellValues {
     login: Login,
     offer: Option<SigningOffer>,
     interposed: Option<Interposed>,
+    profile: Option<KnownClient>,
+    mapping: Mapping,
+}
+
+impl CellValues {
+    /// Whether a step belongs to the cell.
+    pub(crate) fn takes(&self, scenario: &str, step: &Step) -> bool {
+        step.is_in(scenario, &self.axes) && (step.action != Action::ValidateNegotiate || self.validates())
+    }
+
+    /// Whether its client validates the negotiation: one that knows 3.x does at every older dialect (3.2.5.5), with a signed
+    /// request, for which guests have no key. Where the scenario names the dialect it also says when.
+    fn validates(&self) -> bool {
+        let Some(profile) = &self.profile else { return true };
+        let knows = profile.dialects.is.iter().any(|dialect| dialect.is_smb3());
+        knows && self.login == Login::User && !matches!(self.dialect, Dialect::Nt1 | Dialect::Smb311)
+    }
+
+    /// Which dialect a client that is named and its server come to; without a common one its newest.
+    fn settled(mut self) -> Self {
+        if let Some(profile) = &self.profile {
+            let (lowest, highest) = match self.server_dialects {
+                Some(range) => (range.lowest, range.highest),
+                None => ServerPolicy::default().dialects,
+            };
+            let own = profile.dialects.is.iter().copied();
+            let common = own.clone().filter(|dialect| (lowest..=highest).contains(dialect)).max();
+            self.dialect = common.or(own.max()).unwrap_or(self.dialect);
+        }
+        self
+    }
 }
 
 /// Multiplies `cells` by the values of one axis.
@@ -226,6 +259,8 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
         login: Login::User,
         offer: None,
         interposed: None,
+        profile: None,
+        mapping: Mapping::Ordinary,
     };
     let all = vec![one];
     let all = vary(all, "dialect", axes.dialect.as_ref(), |c, d| c.dialect = *d);
@@ -240,6 +275,8 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
     let all = vary(all, "defect", axes.defect.as_ref(), |c, name| {
         c.interposed = Some(Interposed::Defect(name.clone()));
     });
+    let all = with_profiles(all, scenario);
+    let all = vary(all, "mapping", axes.mapping.as_ref(), |c, m| c.mapping = *m);
     let all = vary(all, "client", axes.client.as_ref(), |c, s| c.client = *s);
     let all = vary(all, "client.guest", axes.client_guest.as_ref(), |c, g| c.client_guest = *g);
     let all = vary(all, "login", axes.login.as_ref(), |c, l| c.login = *l);
@@ -253,7 +290,25 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
     let all =
         vary(all, "server.dialects", axes.server_dialects.as_ref(), |c, d| c.server_dialects = Some(*d));
     let all = vary(all, "server.guest", axes.server_guest.as_ref(), |c, g| c.server_guest = *g);
-    vary(all, "server.signing", axes.server_signing.as_ref(), |c, s| c.server_signing = *s)
+    let all = vary(all, "server.signing", axes.server_signing.as_ref(), |c, s| c.server_signing = *s);
+    all.into_iter().map(CellValues::settled).collect()
+}
+
+/// A cell for each client that the scenario names, as far as they are known to it.
+fn with_profiles(cells: Vec<CellValues>, scenario: &Scenario) -> Vec<CellValues> {
+    let Some(axis) = &scenario.axes.profile else { return cells };
+    let is_wanted = |client: &&KnownClient| match axis {
+        ProfileAxis::Each => true,
+        ProfileAxis::These(these) => these.contains(&client.id),
+    };
+    let clients: Vec<&KnownClient> = scenario.clients.iter().filter(is_wanted).collect();
+    let one = |cell: &CellValues, client: &KnownClient| {
+        let mut cell = cell.clone();
+        cell.axes.insert("profile".to_owned(), client.id.clone());
+        cell.profile = Some(client.clone());
+        cell
+    };
+    cells.iter().flat_map(|cell| clients.iter().map(|client| one(cell, client))).collect()
 }
 
 /// The algorithm axis depends on the dialect: only what the dialect allows makes a cell.
@@ -273,19 +328,25 @@ fn with_algorithms(cells: Vec<CellValues>, axis: Option<&AlgorithmAxis>) -> Vec<
 }
 
 fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCase {
-    let offer = cell.offer.unwrap_or_else(|| match cell.algorithm {
-        Some(algorithm) => SigningOffer::of(&[algorithm]),
-        None => SigningOffer::of(&[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256]),
-    });
-    let taken = scenario.step.iter().filter(|step| step.is_in(&scenario.id, &cell.axes));
-    let steps: Vec<Step> = taken
+    let taken = scenario.step.iter().filter(|step| cell.takes(&scenario.id, step));
+    let mut steps: Vec<Step> = taken
         .map(|step| Step {
             // A scenario that was parsed defines every deviation it takes.
             deviate: scenario.deviation(step, &cell.axes).unwrap_or(step.deviate),
             ..step.clone()
         })
         .collect();
-    let dialects = offered_dialects(cell.dialect, scenario.client_dialects, &steps);
+    let mut client = match &cell.profile {
+        Some(known) => {
+            // Who knows SMB1 and SMB2 asks for both at once (3.2.4.2.2.1).
+            steps.splice(..0, multi_protocol(&known.dialects.is));
+            known.profile()
+        }
+        None => probe(scenario, &cell, &steps),
+    };
+    if cell.mapping == Mapping::RequireIntegrity {
+        client.signing = Signing::Required;
+    }
     let own_default = ServerPolicy::default().dialects;
     let server = ServerPolicy {
         signing: cell.server_signing,
@@ -309,18 +370,7 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         scenario: scenario.id.clone(),
         target: target.id.clone(),
         axes: cell.axes,
-        client: ClientProfile {
-            id: PROBE.to_owned(),
-            signing: cell.client,
-            algorithms: offer,
-            guest: cell.client_guest,
-            generation: cell.generation.unwrap_or(match dialects.contains(&Dialect::Nt1) {
-                true => Generation::Smb1Current,
-                false => Generation::Smb2,
-            }),
-            extended_security: cell.extended_security,
-            dialects,
-        },
+        client,
         server,
         negotiates: target.signing_capabilities.clone(),
         login: cell.login,
@@ -331,6 +381,38 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         cites: scenario.cites.clone(),
         unsupported,
     }
+}
+
+/// The client of a cell that names none: what the axes say, and nothing else.
+fn probe(scenario: &Scenario, cell: &CellValues, steps: &[Step]) -> ClientProfile {
+    let offer = cell.offer.clone().unwrap_or_else(|| match cell.algorithm {
+        Some(algorithm) => SigningOffer::of(&[algorithm]),
+        None => SigningOffer::of(&[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256]),
+    });
+    let dialects = offered_dialects(cell.dialect, scenario.client_dialects, steps);
+    ClientProfile {
+        id: PROBE.to_owned(),
+        signing: cell.client,
+        algorithms: offer,
+        guest: cell.client_guest,
+        generation: cell.generation.unwrap_or(match dialects.contains(&Dialect::Nt1) {
+            true => Generation::Smb1Current,
+            false => Generation::Smb2,
+        }),
+        extended_security: cell.extended_security,
+        dialects,
+    }
+}
+
+/// The first step of a client that offers SMB1 and SMB2.
+fn multi_protocol(dialects: &[Dialect]) -> Option<Step> {
+    if !dialects.contains(&Dialect::Nt1) || dialects == [Dialect::Nt1] {
+        return None;
+    }
+    let mut protocols = vec![Protocol::NtLm012];
+    protocols.extend(dialects.contains(&Dialect::Smb202).then_some(Protocol::Smb2002));
+    protocols.extend(dialects.iter().any(|d| *d > Dialect::Smb202).then_some(Protocol::Smb2Wildcard));
+    Some(Step::new(Action::MultiProtocolNegotiate, protocols))
 }
 
 /// The dialects a client offers, oldest first: the one of the cell, the older ones where the scenario says so, and what its

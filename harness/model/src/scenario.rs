@@ -7,7 +7,7 @@ mod deviation;
 mod order;
 mod step;
 
-pub use axes::{AlgorithmAxis, AxisValues, OfferedId};
+pub use axes::{AlgorithmAxis, AxisValues, EachOr, OfferedId, ProfileAxis};
 pub use deviation::{
     Deviation, HeaderField, WrongFlag, WrongMessageId, WrongNegotiate, WrongSession, WrongSetup,
     WrongSignature, WrongValidate,
@@ -15,6 +15,7 @@ pub use deviation::{
 pub use step::{Action, Instead, Protocol, ShareRole, Step, StepExpect};
 
 use crate::case::{Axes, is_slug};
+use crate::client::KnownClient;
 use crate::outcome::CheckLevel;
 use crate::plan;
 use crate::words::Dialect;
@@ -51,6 +52,9 @@ pub struct Scenario {
     pub client_dialects: ClientDialects,
     /// What to do, in order.
     pub step: Vec<Step>,
+    /// The clients that its `profile` axis can name; see [`Scenario::with_clients`].
+    #[serde(skip)]
+    pub clients: Vec<KnownClient>,
 }
 
 const fn must() -> CheckLevel {
@@ -143,6 +147,13 @@ impl Scenario {
                 return Err(format!("`{name}` is not made of letters, digits, `.`, `_` and `-`"));
             }
         }
+        let own =
+            ["client", "client.guest", "dialect", "algorithm", "generation", "extended-security", "offer"];
+        if axes.profile.is_some()
+            && let Some((axis, _)) = axes.words().iter().find(|(axis, _)| own.contains(axis))
+        {
+            return Err(format!("a client that `profile` names has its own `{axis}`: leave that axis out"));
+        }
         if axes.attack.is_some() && axes.defect.is_some() {
             return Err("an interposer does one thing: take `attack` or `defect`".to_owned());
         }
@@ -158,6 +169,28 @@ impl Scenario {
                 .map_err(|mend| format!("step {} (`{}`): {mend}", index + 1, step.action.word()))?;
         }
         self.check_cells()
+    }
+
+    /// Makes clients known to the scenario. Without that, one that varies them has no cells.
+    ///
+    /// # Errors
+    /// Its `profile` axis names another client, or its steps fit no cell.
+    pub fn with_clients(mut self, file: &str, clients: &[KnownClient]) -> Result<Self, ScenarioError> {
+        let error = |message: String| ScenarioError { file: file.to_owned(), message };
+        if let Some(ProfileAxis::These(these)) = &self.axes.profile
+            && let Some(unknown) = these.iter().find(|id| !clients.iter().any(|client| client.id == **id))
+        {
+            let known: Vec<&str> = clients.iter().map(|client| client.id.as_str()).collect();
+            return Err(error(format!(
+                "axis `profile`: there is no client `{unknown}`: {}",
+                known.join(", ")
+            )));
+        }
+        if self.axes.profile.is_some() {
+            self.clients = clients.to_vec();
+            self.check_cells().map_err(error)?;
+        }
+        Ok(self)
     }
 
     /// What a step has that does not belong to it, or lacks.
@@ -241,10 +274,13 @@ impl Scenario {
 
     /// What can only be seen cell by cell.
     fn check_cells(&self) -> Result<(), String> {
+        if self.axes.profile.is_some() && self.clients.is_empty() {
+            return Ok(()); // It has no cells yet.
+        }
         let mut taken = vec![false; self.step.len()];
         for cell in plan::cells(self) {
             let steps: Vec<(usize, &Step)> =
-                self.step.iter().enumerate().filter(|(_, step)| step.is_in(&self.id, &cell.axes)).collect();
+                self.step.iter().enumerate().filter(|(_, step)| cell.takes(&self.id, step)).collect();
             for (number, step) in &steps {
                 if let Some(taken) = taken.get_mut(*number) {
                     *taken = true;

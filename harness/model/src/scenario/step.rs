@@ -213,6 +213,19 @@ pub struct Step {
 }
 
 impl Step {
+    /// A step that asks for a dialect with these strings, and expects nothing unusual.
+    pub(crate) fn new(action: Action, protocols: Vec<Protocol>) -> Self {
+        Self {
+            action,
+            share: None,
+            protocols: Some(protocols),
+            count: None,
+            when: None,
+            deviate: None,
+            expect: StepExpect::default(),
+        }
+    }
+
     /// Whether it belongs to the cell of `scenario` with these axes.
     #[must_use]
     pub fn is_in(&self, scenario: &str, axes: &Axes) -> bool {
