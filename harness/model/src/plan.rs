@@ -286,8 +286,10 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         dialects: match cell.server_dialects {
             Some(range) => (range.lowest, range.highest),
             // A client of SMB1 is for servers that have it.
-            None if cell.dialect == Dialect::Nt1 => (Dialect::Nt1, own_default.1),
-            None => own_default,
+            None => target.own_dialects(&dialects).unwrap_or(match cell.dialect {
+                Dialect::Nt1 => (Dialect::Nt1, own_default.1),
+                _ => own_default,
+            }),
         },
         ..ServerPolicy::default()
     };

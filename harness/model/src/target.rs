@@ -7,7 +7,7 @@ use crate::expectation::{Condition, Expectation, parse_expectations};
 use crate::profile::{Encryption, ServerPolicy};
 use crate::scenario::ShareRole;
 use crate::words::{Algorithm, Dialect, DialectRange, GuestMapping, Signing};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
@@ -25,15 +25,19 @@ pub struct Target {
     /// The algorithms it selects from by SMB2_SIGNING_CAPABILITIES at 3.1.1; none where it does not process that
     /// context, which is optional ([MS-SMB2] 3.3.5.4).
     pub signing_capabilities: Vec<Algorithm>,
-    /// The dialects it speaks, where it cannot be set to others.
-    #[serde(default)]
-    pub dialects: Option<DialectRange>,
+    /// The dialects it speaks, where it cannot be set to others: one range, or several that it can be set to, of which it
+    /// is set to the first one that a case can do with. Empty where it can be set to any.
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub dialects: Vec<DialectRange>,
     /// Whether a run without `--target` includes it.
     #[serde(default)]
     pub default: bool,
     /// How many cases run on one of its servers at the same time.
     #[serde(default = "eight")]
     pub parallel_cases: NonZeroU16,
+    /// How many of its servers run at the same time; as many as there are policies where it does not say.
+    #[serde(default)]
+    pub parallel_servers: Option<NonZeroU16>,
     /// Whether every case gets a server of its own, because one case can get into the next one's way on it.
     #[serde(default)]
     pub server_per_case: bool,
@@ -109,6 +113,9 @@ pub struct ContainerSpec {
     pub version: Vec<String>,
     /// How much memory one container may use, in MiB.
     pub memory_mib: u64,
+    /// How long it may take from its container's start to its first answer, in seconds.
+    #[serde(default = "twenty")]
+    pub ready_seconds: NonZeroU16,
     /// How this server spells the policy words.
     pub words: PolicyWords,
 }
@@ -127,13 +134,31 @@ const fn eight() -> NonZeroU16 {
     NonZeroU16::MIN.saturating_add(7)
 }
 
+const fn twenty() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(19)
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DialectRange>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Ranges {
+        One(DialectRange),
+        Several(Vec<DialectRange>),
+    }
+    Ok(match Ranges::deserialize(deserializer)? {
+        Ranges::One(range) => vec![range],
+        Ranges::Several(ranges) => ranges,
+    })
+}
+
 const fn smb_port() -> u16 {
     445
 }
 
-/// A server's own words for the policy. Two policies that come out as the same configuration share one container.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A server's own words for the policy; what it has no word for it cannot be set to. Two policies that come out as the same
+/// configuration share one container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct PolicyWords {
     /// Signing policies.
     pub signing: BTreeMap<Signing, String>,
@@ -189,11 +214,23 @@ impl Target {
         self.unsupported.iter().find(|u| u.when.matches(scenario, axes)).map(|u| u.why.as_str())
     }
 
+    /// The range it is set to where a case does not say which, and its client offers these dialects. Nothing where it has
+    /// none of its own for them.
+    #[must_use]
+    pub fn own_dialects(&self, offered: &[Dialect]) -> Option<(Dialect, Dialect)> {
+        let own = self.dialects.iter().map(|own| (own.lowest, own.highest));
+        own.into_iter().find(|(lowest, highest)| offered.iter().all(|d| (lowest..=highest).contains(&d)))
+    }
+
     /// Why this target cannot be set to `policy`: it speaks other dialects, or its words lack one the policy needs.
     #[must_use]
     pub fn cannot_be_set_to(&self, policy: &ServerPolicy) -> Option<String> {
         let (lowest, highest) = policy.dialects;
-        if let Some(own) = self.dialects.filter(|own| (own.lowest, own.highest) != policy.dialects) {
+        if !self.dialects.is_empty()
+            && !self.dialects.iter().any(|own| (own.lowest, own.highest) == policy.dialects)
+        {
+            let own: Vec<String> = self.dialects.iter().map(ToString::to_string).collect();
+            let own = own.join(" or ");
             return Some(format!("it speaks {own} and cannot be set to {lowest}..{highest}"));
         }
         let words = &self.container.as_ref()?.words;
@@ -245,6 +282,36 @@ mod tests {
         policy.dialects.0 = Dialect::Nt1;
         let why = target.cannot_be_set_to(&policy).unwrap();
         assert_eq!(why, "it speaks 2.0.2..3.1.1 and cannot be set to nt1..3.1.1");
+    }
+
+    #[test]
+    fn is_set_to_the_first_range_that_does() {
+        let text =
+            EMBEDDED.replace("signing-cap", "dialects = [\"nt1..2.0.2\", \"nt1..nt1\"]\nsigning-cap");
+        let target = Target::parse("e", &text, "").unwrap();
+        let old = Some((Dialect::Nt1, Dialect::Smb202));
+        assert_eq!(target.own_dialects(&[Dialect::Nt1]), old);
+        assert_eq!(target.own_dialects(&[Dialect::Nt1, Dialect::Smb202]), old);
+        assert_eq!(target.own_dialects(&[Dialect::Smb202, Dialect::Smb21]), None);
+        let set = |dialects| {
+            target.cannot_be_set_to(&ServerPolicy { dialects, ..ServerPolicy::default() })
+        };
+        assert_eq!(set((Dialect::Nt1, Dialect::Nt1)), None);
+        let why = set((Dialect::Smb202, Dialect::Smb311)).unwrap();
+        assert_eq!(why, "it speaks nt1..2.0.2 or nt1..nt1 and cannot be set to 2.0.2..3.1.1");
+        assert_eq!(Target::parse("e", EMBEDDED, "").unwrap().own_dialects(&[Dialect::Smb202]), None);
+    }
+
+    #[test]
+    fn what_has_no_word_cannot_be_set() {
+        let text = "title = \"t\"\nkind = \"container\"\nsigning-capabilities = []\n\
+            [shares]\nshare = \"share\"\nguest = \"guest\"\n\
+            [container]\nbase = { image = \"b\", suite = \"b\" }\ntemplate = \"t\"\nconfig = \"/t\"\n\
+            version = [\"v\"]\nmemory-mib = 64\n[container.words]\nsigning = { not-required = \"no\" }\n";
+        let target = Target::parse("c", text, "").unwrap();
+        assert_eq!(target.container.as_ref().unwrap().ready_seconds.get(), 20);
+        let why = target.cannot_be_set_to(&ServerPolicy::default()).unwrap();
+        assert_eq!(why, "target.toml gives no word for dialect `2.0.2`");
     }
 
     #[test]
