@@ -5,7 +5,7 @@
 use crate::case::is_slug;
 use crate::expectation::{Condition, Expectation, parse_expectations};
 use crate::profile::{Encryption, ServerPolicy};
-use crate::scenario::ShareRole;
+use crate::scenario::{Action, ShareRole};
 use crate::words::{Algorithm, Dialect, DialectRange, GuestMapping, Signing};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -46,6 +46,9 @@ pub struct Target {
     /// What it cannot be set to, or does not do.
     #[serde(default)]
     pub unsupported: Vec<Unsupported>,
+    /// The steps it has nothing for: they are left out of its cases.
+    #[serde(default)]
+    pub without: Vec<Without>,
     /// How its container is built and configured.
     pub container: Option<ContainerSpec>,
     /// Its known deviations.
@@ -91,6 +94,17 @@ impl Shares {
 pub struct Unsupported {
     /// In which cases.
     pub when: Condition,
+    /// Why, for a reader of the report.
+    pub why: String,
+}
+
+/// Steps that a server cannot be asked for. A case goes without them, and cannot run where one of them is what it is about:
+/// where it is done wrong on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Without {
+    /// Which steps; none that another one builds on.
+    pub steps: Vec<Action>,
     /// Why, for a reader of the report.
     pub why: String,
 }
@@ -212,6 +226,12 @@ impl Target {
     #[must_use]
     pub fn declares_unsupported(&self, scenario: &str, axes: &crate::Axes) -> Option<&str> {
         self.unsupported.iter().find(|u| u.when.matches(scenario, axes)).map(|u| u.why.as_str())
+    }
+
+    /// Why its cases go without this step, where they do.
+    #[must_use]
+    pub fn is_without(&self, action: Action) -> Option<&str> {
+        self.without.iter().find(|w| w.steps.contains(&action)).map(|w| w.why.as_str())
     }
 
     /// The range it is set to where a case does not say which, and its client offers these dialects. Nothing where it has
