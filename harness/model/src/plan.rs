@@ -280,7 +280,8 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         .collect();
     // A step that is done wrong on purpose is what the case is about.
     let about = steps.iter().filter(|step| step.deviate.is_some());
-    let about: Option<String> = about.filter_map(|step| target.is_without(step.action)).next().map(str::to_owned);
+    let about: Option<String> =
+        about.filter_map(|step| target.is_without(step.action)).next().map(str::to_owned);
     steps.retain(|step| target.is_without(step.action).is_none());
     let dialects = offered_dialects(cell.dialect, scenario.client_dialects, &steps);
     let own_default = ServerPolicy::default().dialects;
@@ -288,9 +289,12 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         signing: cell.server_signing,
         guest: cell.server_guest,
         dialects: match cell.server_dialects {
-            Some(range) => (range.lowest, range.highest),
+            Some(range) => {
+                let wanted = (range.lowest, range.highest);
+                target.own_dialects(Some(range), &dialects).unwrap_or(wanted)
+            }
             // A client of SMB1 is for servers that have it.
-            None => target.own_dialects(&dialects).unwrap_or(match cell.dialect {
+            None => target.own_dialects(None, &dialects).unwrap_or(match cell.dialect {
                 Dialect::Nt1 => (Dialect::Nt1, own_default.1),
                 _ => own_default,
             }),
@@ -400,7 +404,9 @@ when = { dialect = "2.1" }
 
         let text = TARGET.replace("[[unsup", "[[without]]\nsteps = [\"echo\"]\nwhy = \"no ECHO\"\n[[unsup");
         let silent = Target::parse("t", &text, "").unwrap();
-        let deviant = SCENARIO.replace("\"policy\"", "\"steps\"").replace("\"echo\"", "\"echo\"\ndeviate = { signature = \"missing\" }");
+        let deviant = SCENARIO
+            .replace("\"policy\"", "\"steps\"")
+            .replace("\"echo\"", "\"echo\"\ndeviate = { signature = \"missing\" }");
         let deviant = Scenario::parse("d", "d.toml", &deviant).unwrap();
         let without = expand(&[scenario, deviant], &[silent]);
         let of = |scenario: &'static str| without.iter().filter(move |case| case.scenario == scenario);

@@ -234,12 +234,28 @@ impl Target {
         self.without.iter().find(|w| w.steps.contains(&action)).map(|w| w.why.as_str())
     }
 
-    /// The range it is set to where a case does not say which, and its client offers these dialects. Nothing where it has
-    /// none of its own for them.
+    /// The range of its own that it is set to in a case whose client offers these dialects: one that has them all, or,
+    /// where the case says which range, one that comes to the same for that client: a part of it, with SMB1 where it has
+    /// SMB1, and with the same newest dialect for the two. Nothing where it has none.
     #[must_use]
-    pub fn own_dialects(&self, offered: &[Dialect]) -> Option<(Dialect, Dialect)> {
-        let own = self.dialects.iter().map(|own| (own.lowest, own.highest));
-        own.into_iter().find(|(lowest, highest)| offered.iter().all(|d| (lowest..=highest).contains(&d)))
+    pub fn own_dialects(
+        &self,
+        wanted: Option<DialectRange>,
+        offered: &[Dialect],
+    ) -> Option<(Dialect, Dialect)> {
+        let newest = |range: &DialectRange| {
+            offered.iter().filter(|d| (range.lowest..=range.highest).contains(*d)).max()
+        };
+        let smb1 = |range: &DialectRange| range.lowest == Dialect::Nt1;
+        let does = |own: &&DialectRange| match &wanted {
+            None => offered.iter().all(|d| (own.lowest..=own.highest).contains(d)),
+            Some(wanted) => {
+                (wanted.lowest <= own.lowest && own.highest <= wanted.highest)
+                    && smb1(own) == smb1(wanted)
+                    && newest(own) == newest(wanted)
+            }
+        };
+        self.dialects.iter().find(does).map(|own| (own.lowest, own.highest))
     }
 
     /// Why this target cannot be set to `policy`: it speaks other dialects, or its words lack one the policy needs.
@@ -306,20 +322,24 @@ mod tests {
 
     #[test]
     fn is_set_to_the_first_range_that_does() {
-        let text =
-            EMBEDDED.replace("signing-cap", "dialects = [\"nt1..2.0.2\", \"nt1..nt1\"]\nsigning-cap");
+        let text = EMBEDDED.replace("signing-cap", "dialects = [\"nt1..2.0.2\", \"nt1..nt1\"]\nsigning-cap");
         let target = Target::parse("e", &text, "").unwrap();
         let old = Some((Dialect::Nt1, Dialect::Smb202));
-        assert_eq!(target.own_dialects(&[Dialect::Nt1]), old);
-        assert_eq!(target.own_dialects(&[Dialect::Nt1, Dialect::Smb202]), old);
-        assert_eq!(target.own_dialects(&[Dialect::Smb202, Dialect::Smb21]), None);
-        let set = |dialects| {
-            target.cannot_be_set_to(&ServerPolicy { dialects, ..ServerPolicy::default() })
-        };
+        assert_eq!(target.own_dialects(None, &[Dialect::Nt1]), old);
+        assert_eq!(target.own_dialects(None, &[Dialect::Nt1, Dialect::Smb202]), old);
+        assert_eq!(target.own_dialects(None, &[Dialect::Smb202, Dialect::Smb21]), None);
+        let wanted =
+            |range: &str, offered: &[Dialect]| target.own_dialects(Some(range.parse().unwrap()), offered);
+        let both = [Dialect::Nt1, Dialect::Smb202];
+        assert_eq!(wanted("nt1..nt1", &both), Some((Dialect::Nt1, Dialect::Nt1)));
+        assert_eq!(wanted("nt1..3.1.1", &both), old);
+        assert_eq!(wanted("nt1..3.1.1", &[Dialect::Nt1, Dialect::Smb21]), None);
+        assert_eq!(wanted("2.0.2..3.1.1", &both), None);
+        let set = |dialects| target.cannot_be_set_to(&ServerPolicy { dialects, ..ServerPolicy::default() });
         assert_eq!(set((Dialect::Nt1, Dialect::Nt1)), None);
         let why = set((Dialect::Smb202, Dialect::Smb311)).unwrap();
         assert_eq!(why, "it speaks nt1..2.0.2 or nt1..nt1 and cannot be set to 2.0.2..3.1.1");
-        assert_eq!(Target::parse("e", EMBEDDED, "").unwrap().own_dialects(&[Dialect::Smb202]), None);
+        assert_eq!(Target::parse("e", EMBEDDED, "").unwrap().own_dialects(None, &[Dialect::Smb202]), None);
     }
 
     #[test]
