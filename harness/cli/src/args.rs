@@ -77,7 +77,7 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
 
-    /// A server to run them on, by its id; repeat for several. `countersign list targets` shows them
+    /// A server to run them on, by its id; repeat for several, or `all`. `countersign list targets` shows them
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 

@@ -5,6 +5,7 @@ use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::{Exit, Failure};
 use crate::files::{Journal, RunFolder};
 use crate::judging;
+use crate::memory::Memory;
 use crate::progress::Progress;
 use crate::select::{self, Selection};
 use crate::servers;
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
     pub(crate) slots: Semaphore,
+    pub(crate) memory: Memory,
     pub(crate) progress: Progress,
     /// The servers that are up, with where their logs go.
     pub(crate) running: Mutex<Vec<(String, Arc<Server>)>>,
@@ -109,6 +111,7 @@ pub(crate) async fn carry_out(
         limits: Limits { answer: Duration::from_secs(how.timeout.into()), ..Limits::default() },
         seed: plan.run.seed,
         slots: Semaphore::new(how.jobs.into()),
+        memory: Memory::of_this_machine(),
         progress: Progress::new(selected.len() as u64),
         running: Mutex::default(),
         ended,

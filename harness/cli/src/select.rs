@@ -10,6 +10,9 @@ use model::results::{RunInfo, SCHEMA};
 use model::target::TargetKind;
 use model::{CaseId, Plan, PlannedCase, Target};
 
+/// The word for every target there is.
+pub(crate) const ALL: &str = "all";
+
 /// What was decided before anything runs.
 pub(crate) struct Selection {
     pub(crate) plan: Plan,
@@ -20,8 +23,13 @@ pub(crate) struct Selection {
 /// Fails where a scenario, target or client that was named does not exist.
 pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), Failure> {
     names::check("scenario", &args.scenarios, catalogue.scenarios.iter().map(|s| s.id.as_str()))?;
-    names::check("target", &args.target, catalogue.targets.iter().map(|t| t.target.id.as_str()))?;
+    check_targets(&args.target, catalogue)?;
     names::check("client", &args.client, [PROBE].into_iter())
+}
+
+/// Fails where a target that was named does not exist.
+pub(crate) fn check_targets(given: &[String], catalogue: &Catalogue) -> Result<(), Failure> {
+    names::check("target", given, catalogue.targets.iter().map(|t| t.target.id.as_str()).chain([ALL]))
 }
 
 /// Plans a run. `engine` says why there is no Docker engine, where there is none.
@@ -106,7 +114,7 @@ pub(crate) fn targets<'c>(
         if names.is_empty() {
             case.iter().any(|case| case.ends_with(&suffix))
         } else {
-            names.contains(&target.id)
+            names.iter().any(|name| *name == target.id || name == ALL)
         }
     };
     let any_named = !names.is_empty() || !case.is_empty();

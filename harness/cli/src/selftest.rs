@@ -98,7 +98,7 @@ const FAULTY_CLIENTS: &[KnownDefect] = &[
 /// `countersign selftest`.
 pub(crate) fn selftest(args: &SelftestArgs, command: &str) -> Result<Exit, Failure> {
     let catalogue = Catalogue::load(None, None)?;
-    names::check("target", &args.target, catalogue.targets.iter().map(|t| t.target.id.as_str()))?;
+    select::check_targets(&args.target, &catalogue)?;
     names::check(
         "defect",
         &args.defect,

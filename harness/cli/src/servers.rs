@@ -80,6 +80,9 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
         work = work.into_iter().flat_map(alone).collect();
         at_once = target.parallel_cases.get().into();
     }
+    if let Some(limit) = target.parallel_servers {
+        at_once = at_once.min(limit.get().into());
+    }
     let said = AtomicBool::new(false);
     let ends: Vec<_> = stream::iter(work.into_iter().zip(1_usize..))
         .map(|((effective, cases), number)| {
@@ -115,6 +118,11 @@ async fn server(
     (number, said): (usize, &AtomicBool),
 ) -> Result<About, String> {
     let log = format!("evidence/logs/{}-{number}.log", target.id);
+    // Until this server is gone again.
+    let _memory = match &target.container {
+        Some(spec) => context.memory.take(spec.memory_mib).await,
+        None => None,
+    };
     let server = match context.lab.start(prepared, effective).await {
         Ok(server) => Arc::new(server),
         Err(error) => {

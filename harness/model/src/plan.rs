@@ -336,6 +336,11 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
             ..step.clone()
         })
         .collect();
+    // A step that is done wrong on purpose is what the case is about.
+    let about = steps.iter().filter(|step| step.deviate.is_some());
+    let about: Option<String> =
+        about.filter_map(|step| target.is_without(step.action)).next().map(str::to_owned);
+    steps.retain(|step| target.is_without(step.action).is_none());
     let mut client = match &cell.profile {
         Some(known) => {
             // Who knows SMB1 and SMB2 asks for both at once (3.2.4.2.2.1).
@@ -352,16 +357,22 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         signing: cell.server_signing,
         guest: cell.server_guest,
         dialects: match cell.server_dialects {
-            Some(range) => (range.lowest, range.highest),
+            Some(range) => {
+                let wanted = (range.lowest, range.highest);
+                target.own_dialects(Some(range), &client.dialects).unwrap_or(wanted)
+            }
             // A client of SMB1 is for servers that have it.
-            None if cell.dialect == Dialect::Nt1 => (Dialect::Nt1, own_default.1),
-            None => own_default,
+            None => target.own_dialects(None, &client.dialects).unwrap_or(match cell.dialect {
+                Dialect::Nt1 => (Dialect::Nt1, own_default.1),
+                _ => own_default,
+            }),
         },
         ..ServerPolicy::default()
     };
     let unsupported = target
         .declares_unsupported(&scenario.id, &cell.axes)
         .map(str::to_owned)
+        .or(about)
         .or_else(|| target.cannot_be_set_to(&server));
     let id = CaseId::new(&scenario.id, &cell.axes, &target.id);
     PlannedCase {
@@ -465,7 +476,7 @@ when = { dialect = "2.1" }
     fn expands_what_the_dialect_allows() {
         let scenario = Scenario::parse("s", "s.toml", SCENARIO).unwrap();
         let target = Target::parse("t", TARGET, EXPECTATIONS).unwrap();
-        let all = expand(&[scenario], std::slice::from_ref(&target));
+        let all = expand(std::slice::from_ref(&scenario), std::slice::from_ref(&target));
         let ids: Vec<&str> = all.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids.len(), 2 * (1 + 3));
         assert_eq!(
@@ -480,6 +491,20 @@ when = { dialect = "2.1" }
         assert_eq!(all[1].predicted().map(|p| p.kind), Some(Kind::NotSigned));
         let unsupported = all.iter().filter(|case| case.unsupported.is_some()).count();
         assert_eq!(unsupported, 2);
+
+        let text = TARGET.replace("[[unsup", "[[without]]\nsteps = [\"echo\"]\nwhy = \"no ECHO\"\n[[unsup");
+        let silent = Target::parse("t", &text, "").unwrap();
+        let deviant = SCENARIO
+            .replace("\"policy\"", "\"steps\"")
+            .replace("\"echo\"", "\"echo\"\ndeviate = { signature = \"missing\" }");
+        let deviant = Scenario::parse("d", "d.toml", &deviant).unwrap();
+        let without = expand(&[scenario, deviant], &[silent]);
+        let of = |scenario: &'static str| without.iter().filter(move |case| case.scenario == scenario);
+        assert!(of("s").all(|case| case.steps.len() == 1));
+        assert_eq!(of("s").filter(|case| case.unsupported.is_some()).count(), 2);
+        // The step is only in the cells with 2.1.
+        let about = of("d").filter(|case| case.unsupported.as_deref() == Some("no ECHO"));
+        assert!(about.clone().all(|case| case.axes["dialect"] == "2.1") && about.count() == 2);
 
         let planned = plan_expectations(&target, &all);
         assert_eq!(planned.iter().map(|p| p.matches).collect::<Vec<_>>(), [4, 0]);
