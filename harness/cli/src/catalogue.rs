@@ -16,6 +16,25 @@ static SERVERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../containers/ser
 pub(crate) struct KnownTarget {
     pub(crate) target: Target,
     pub(crate) files: TargetFiles,
+    /// What mends what on it.
+    pub(crate) remedies: Vec<Remedy>,
+}
+
+/// What mends the things of one topic on a server.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Remedy {
+    /// The topic, as `explain` knows it.
+    pub(crate) topic: String,
+    /// The setting, in the server's own words.
+    pub(crate) mend: String,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remedies {
+    #[serde(default)]
+    remedy: Vec<Remedy>,
 }
 
 /// Everything a run can choose from.
@@ -194,7 +213,11 @@ fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
     let target =
         Target::parse(id, &description, &expectations).map_err(|error| Failure::usage(error.to_string()))?;
     check_rules(&target)?;
-    Ok(KnownTarget { target, files })
+    let remedies = text("remedies.toml").transpose()?.unwrap_or_default();
+    let remedies: Remedies = toml::from_str(&remedies).map_err(|error| {
+        Failure::usage(format!("target {id}/remedies.toml: {}", error.to_string().trim_end()))
+    })?;
+    Ok(KnownTarget { target, files, remedies: remedies.remedy })
 }
 
 /// An expectation about a rule that does not exist would never be met and never be fixed.

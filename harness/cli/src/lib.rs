@@ -6,12 +6,14 @@
 mod args;
 mod catalogue;
 mod exit;
+mod explain;
 mod files;
 mod interposed;
 mod judging;
 mod listing;
 mod memory;
 mod names;
+mod predict;
 mod progress;
 mod run;
 mod select;
@@ -42,6 +44,8 @@ pub fn main(args: &[OsString]) -> ExitCode {
         Command::Judge(args) => judging::judge(&args),
         Command::Report(args) => judging::report(&args),
         Command::List(args) => listing::list(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Predict(args) => predict::predict(&args),
         Command::Selftest(args) => selftest::selftest(&args, &command.join(" ")),
     };
     match result {

@@ -24,7 +24,8 @@ pub(crate) struct Selection {
 pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), Failure> {
     names::check("scenario", &args.scenarios, catalogue.scenarios.iter().map(|s| s.id.as_str()))?;
     check_targets(&args.target, catalogue)?;
-    names::check("client", &args.client, [PROBE].into_iter())
+    let clients = catalogue.clients.iter().map(|client| client.id.as_str());
+    names::check("client", &args.client, clients.chain([PROBE]))
 }
 
 /// Fails where a target that was named does not exist.
@@ -54,6 +55,7 @@ pub(crate) fn select(
         .iter()
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
         .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
+        .filter(|case| args.client.is_empty() || args.client.contains(&case.client.id))
         .filter(|case| args.case.is_empty() || args.case.iter().any(|id| id == case.id.as_str()))
         .cloned()
         .collect();

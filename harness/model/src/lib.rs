@@ -15,6 +15,7 @@ pub mod profile;
 pub mod results;
 pub mod scenario;
 pub mod selftest;
+pub mod settings;
 pub mod status;
 pub mod target;
 pub mod words;
