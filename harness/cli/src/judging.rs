@@ -1,6 +1,7 @@
 //! `judge` and `report`: what can be done with a run after it ended.
 
 use crate::args::{JudgeArgs, ReportArgs};
+use crate::discovery;
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, html, junit};
 use evidence::Evidence;
@@ -39,7 +40,10 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
         return judge_file(&args.run, args.fail_on.into());
     }
     let (folder, plan) = RunFolder::open(&args.run)?;
-    let Journalled { targets, cases: recorded } = folder.read_journal()?;
+    let Journalled { mut targets, cases: recorded } = folder.read_journal()?;
+    for target in &mut targets {
+        target.discovery = discovery::graded_again(folder.path(), &plan, &target.id);
+    }
     let cases: Vec<CaseResult> = plan
         .selected()
         .map(|case| {

@@ -5,6 +5,7 @@
 
 mod args;
 mod catalogue;
+mod discovery;
 mod exit;
 mod files;
 mod interposed;

@@ -10,8 +10,10 @@ use crate::select::{self, Selection};
 use crate::servers;
 use lab::{Lab, LabOptions, Server};
 use model::Results;
+use model::discovery::PlannedDiscovery;
 use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
 use probe::Limits;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,6 +26,10 @@ pub(crate) struct Context {
     pub(crate) folder: RunFolder,
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
+    /// The run's id.
+    pub(crate) run: String,
+    /// What to ask of each target, by its id.
+    pub(crate) discoveries: BTreeMap<String, PlannedDiscovery>,
     pub(crate) slots: Semaphore,
     pub(crate) progress: Progress,
     /// The servers that are up, with where their logs go.
@@ -97,6 +103,7 @@ pub(crate) async fn carry_out(
             why: Some(why),
             version: None,
             image: None,
+            discovery: Vec::new(),
         };
         record(&mut journal, &mut lines, JournalLine::Target(left_out))?;
     }
@@ -108,6 +115,8 @@ pub(crate) async fn carry_out(
         folder: folder.clone(),
         limits: Limits { answer: Duration::from_secs(how.timeout.into()), ..Limits::default() },
         seed: plan.run.seed,
+        run: plan.run.id.clone(),
+        discoveries: plan.discoveries(),
         slots: Semaphore::new(how.jobs.into()),
         progress: Progress::new(selected.len() as u64),
         running: Mutex::default(),

@@ -5,6 +5,7 @@ use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::Failure;
 use crate::interposed;
 use crate::names;
+use model::discovery::plan_discovery;
 use model::plan::{PROBE, PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::target::TargetKind;
@@ -81,7 +82,13 @@ pub(crate) fn select(
     let plan = Plan {
         schema: SCHEMA,
         run,
-        targets: planned.iter().map(|target| planned_target(target)).collect(),
+        targets: planned
+            .iter()
+            .map(|target| PlannedTarget {
+                discovery: plan_discovery(target, &cases),
+                ..planned_target(target)
+            })
+            .collect(),
         expectations: planned.iter().flat_map(|target| plan_expectations(target, &known)).collect(),
         cases,
         shard,
@@ -89,8 +96,8 @@ pub(crate) fn select(
     Ok(Selection { plan, omitted })
 }
 
-fn planned_target(target: &Target) -> PlannedTarget {
-    PlannedTarget { id: target.id.clone(), title: target.title.clone() }
+pub(crate) fn planned_target(target: &Target) -> PlannedTarget {
+    PlannedTarget { id: target.id.clone(), title: target.title.clone(), discovery: None, external: None }
 }
 
 /// The targets of the run, and those left out.

@@ -185,10 +185,7 @@ fn select(
     let plan = Plan {
         schema: SCHEMA,
         run,
-        targets: planned
-            .iter()
-            .map(|target| PlannedTarget { id: target.id.clone(), title: target.title.clone() })
-            .collect(),
+        targets: planned.iter().map(|target| select::planned_target(target)).collect(),
         expectations: planned.iter().flat_map(|target| plan_expectations(target, &everything)).collect(),
         shard: cases.iter().map(|case| case.id.clone()).collect(),
         cases,

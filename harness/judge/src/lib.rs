@@ -5,6 +5,7 @@
 //! with comes from what both sides were *set to*.
 
 mod contexts;
+pub mod discovery;
 mod interposed;
 pub mod invariants;
 mod line;
@@ -245,6 +246,7 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             level: CheckLevel::Must,
             cites: &["MS-SMB2 3.2.5.14.12", "MS-SMB2 3.3.5.15.12", "MS-SMB2 3.2.5.1.3", "MS-CIFS 3.3.5.2.3"],
         },
+        discovery::RULE,
         RuleInfo {
             id: steps::STATUS_RULE,
             title: "A step of the scenario is answered with the status it expects",

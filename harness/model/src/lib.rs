@@ -5,7 +5,9 @@
 //! policy alone, never from what a server answered.
 
 pub mod case;
+pub mod discovery;
 pub mod expectation;
+pub mod external;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
@@ -19,6 +21,7 @@ pub mod target;
 pub mod words;
 
 pub use case::{Axes, CaseId};
+pub use discovery::Discovery;
 pub use expectation::{Expectation, ExpectationState};
 pub use outcome::{As, CheckLevel, Counted, Finding, FrameRef, Outcome, Shown, Subject, Verdict};
 pub use plan::{Plan, PlannedCase};

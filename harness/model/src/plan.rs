@@ -1,7 +1,9 @@
 //! The plan: every scenario over its axes on every target, in a stable order, before anything runs.
 
 use crate::case::{Axes, CaseId};
+use crate::discovery::PlannedDiscovery;
 use crate::expectation::Expectation;
+use crate::external::PlannedExternal;
 use crate::outcome::Outcome;
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
@@ -13,7 +15,7 @@ use crate::words::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The id of the wire-level client.
 pub const PROBE: &str = "probe";
@@ -104,6 +106,12 @@ pub struct PlannedTarget {
     pub id: String,
     /// What a person calls it.
     pub title: String,
+    /// What it is asked before the scenarios; nothing where no case can run on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<PlannedDiscovery>,
+    /// What the operator allows on a server that is somebody's; nothing where it is one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<PlannedExternal>,
 }
 
 /// What `plan.json` holds. It never depends on a server's answers.
@@ -124,6 +132,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What each target is asked before the scenarios, by its slug.
+    #[must_use]
+    pub fn discoveries(&self) -> BTreeMap<String, PlannedDiscovery> {
+        let of = |target: &PlannedTarget| Some((target.id.clone(), target.discovery.clone()?));
+        self.targets.iter().filter_map(of).collect()
+    }
+
     /// The cases of this shard, in order.
     pub fn selected(&self) -> impl Iterator<Item = &PlannedCase> {
         let ids: BTreeSet<&CaseId> = self.shard.iter().collect();

@@ -199,6 +199,7 @@ fn target(
         why: why.map(str::to_owned),
         version: version.map(str::to_owned),
         image: version.filter(|_| id == "nas").map(|_| format!("sha256:{}", "0123456789abcdef".repeat(4))),
+        discovery: Vec::new(),
     }
 }
 

@@ -208,6 +208,13 @@ pub struct Step {
 }
 
 impl Step {
+    /// The plain step that does this and expects success.
+    #[must_use]
+    pub fn of(action: Action) -> Self {
+        let expect = StepExpect { status: success(), or: None, level: must() };
+        Self { action, share: None, protocols: None, count: None, when: None, deviate: None, expect }
+    }
+
     /// Whether it belongs to the cell of `scenario` with these axes.
     #[must_use]
     pub fn is_in(&self, scenario: &str, axes: &Axes) -> bool {

@@ -282,7 +282,7 @@ impl Client<'_> {
         self.exchange(&body, Sign::AsSession, recorder).await
     }
 
-    /// Opens the root of the share, looks for the case's file in it, and closes it.
+    /// Opens the directory of the case's own file, looks for the case's file in it, and closes it.
     async fn query_directory(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
         let open = CreateRequest {
             desired_access: AccessMask::FILE_READ_DATA.with(AccessMask::FILE_READ_ATTRIBUTES),
@@ -290,6 +290,7 @@ impl Client<'_> {
             impersonation_level: ImpersonationLevel::IMPERSONATION,
             create_disposition: CreateDisposition::OPEN,
             create_options: CreateOptions::DIRECTORY_FILE,
+            name: utf16(self.context.endpoint.folder.as_deref().unwrap_or_default()),
             ..Default::default()
         };
         let answer = self.exchange(&open, Sign::AsSession, recorder).await?;
@@ -302,7 +303,7 @@ impl Client<'_> {
             flags: QueryDirectoryFlags::RESTART_SCANS,
             file_id: root,
             output_buffer_length: 16 << 10,
-            file_name: utf16(&self.context.file_name),
+            file_name: utf16(self.context.base_name()),
             ..Default::default()
         };
         self.exchange(&query, Sign::AsSession, recorder).await?;
