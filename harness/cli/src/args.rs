@@ -1,6 +1,9 @@
 //! The command line.
 
+mod qualify;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use qualify::QualifyArgs;
 use std::path::PathBuf;
 
 const EXIT_STATUS: &str = "\
@@ -25,6 +28,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArgs),
+    Qualify(QualifyArgs),
     Judge(JudgeArgs),
     Report(ReportArgs),
     List(ListArgs),

@@ -13,6 +13,7 @@ mod judging;
 mod listing;
 mod names;
 mod progress;
+mod qualify;
 mod run;
 mod select;
 mod selftest;
@@ -39,6 +40,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
     let command: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let result = match cli.command {
         Command::Run(args) => run::run(&args, &command.join(" ")),
+        Command::Qualify(args) => qualify::qualify(&args, &command.join(" ")),
         Command::Judge(args) => judging::judge(&args),
         Command::Report(args) => judging::report(&args),
         Command::List(args) => listing::list(&args),

@@ -9,9 +9,9 @@ use crate::progress::Progress;
 use crate::select::{self, Selection};
 use crate::servers;
 use lab::{Lab, LabOptions, Server};
-use model::Results;
 use model::discovery::PlannedDiscovery;
 use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
+use model::{PlannedCase, Results};
 use probe::Limits;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -81,14 +81,31 @@ pub(crate) async fn carry_out(
     command: &str,
     select: impl FnOnce(Result<(), &str>, RunInfo) -> Result<Selection, Failure>,
 ) -> Result<Ended, Failure> {
-    // From here on a signal ends the run in order: containers go, and what ended is in the report.
-    let failed = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-
+    let stop = Signals::listen()?;
     let info = run_info(how.seed, command)?;
     let lab = Lab::new(LabOptions { run_id: info.id.clone() }).await;
-    let Selection { plan, omitted } = select(lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
+    let selection = select(lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
+    let targets = selection.plan.targets.clone();
+    let wanted: Vec<&KnownTarget> = catalogue
+        .targets
+        .iter()
+        .filter(|known| targets.iter().any(|target| target.id == known.target.id))
+        .collect();
+    execute(how, lab, selection, stop, async |context, cases| {
+        servers::all(&context, &wanted, &cases).await;
+        Ok(())
+    })
+    .await
+}
+
+/// Carries out a plan: writes it down, does `work`, and puts together what ended, also after a signal.
+pub(crate) async fn execute(
+    how: &How<'_>,
+    lab: Lab,
+    Selection { plan, omitted }: Selection,
+    mut stop: Signals,
+    work: impl AsyncFnOnce(Arc<Context>, Vec<PlannedCase>) -> Result<(), Failure>,
+) -> Result<Ended, Failure> {
     let path = how.out.cloned().unwrap_or_else(|| PathBuf::from("countersign-runs").join(&plan.run.id));
     let folder = RunFolder::create(&path)?;
     folder.write_plan(&plan)?;
@@ -122,21 +139,21 @@ pub(crate) async fn carry_out(
         running: Mutex::default(),
         ended,
     });
-    let wanted: Vec<&KnownTarget> = catalogue
-        .targets
-        .iter()
-        .filter(|known| plan.targets.iter().any(|target| target.id == known.target.id))
-        .collect();
-    let work = servers::all(&context, &wanted, &selected);
-    tokio::pin!(work);
     let (mut stopped, mut failure, mut working) = (None, None, true);
-    while working && stopped.is_none() && failure.is_none() {
-        tokio::select! {
-            // Endings first: what is known goes to disk before anything else happens.
-            biased;
-            Some(line) = endings.recv() => failure = record(&mut journal, &mut lines, line).err(),
-            exit = signalled(&mut interrupt, &mut terminate) => stopped = Some(exit),
-            () = &mut work => working = false,
+    {
+        let work = work(Arc::clone(&context), selected);
+        tokio::pin!(work);
+        while working && stopped.is_none() && failure.is_none() {
+            tokio::select! {
+                // Endings first: what is known goes to disk before anything else happens.
+                biased;
+                Some(line) = endings.recv() => failure = record(&mut journal, &mut lines, line).err(),
+                exit = stop.next() => stopped = Some(exit),
+                result = &mut work => {
+                    working = false;
+                    failure = result.err();
+                }
+            }
         }
     }
     while let Ok(line) = endings.try_recv() {
@@ -169,14 +186,32 @@ fn record(journal: &mut Journal, lines: &mut Vec<JournalLine>, line: JournalLine
     Ok(())
 }
 
-async fn signalled(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
-    tokio::select! {
-        _ = interrupt.recv() => Exit::Interrupted,
-        _ = terminate.recv() => Exit::Terminated,
+/// The signals that end a run in order: containers go, and what ended is in the report.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From here on they do not end this process.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let failed = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// How the run ends by the next one.
+    pub(crate) async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
     }
 }
 
-fn run_info(wanted: Option<u64>, command: &str) -> Result<RunInfo, Failure> {
+pub(crate) fn run_info(wanted: Option<u64>, command: &str) -> Result<RunInfo, Failure> {
     let mut random = [0; 12];
     getrandom::fill(&mut random)
         .map_err(|e| Failure::environment(format!("failed to get random numbers: {e}")))?;

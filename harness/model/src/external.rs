@@ -179,6 +179,10 @@ pub fn fit(case: &PlannedCase, seen: &Discovery) -> Fit {
     if absent(Topic::Dialect(dialect)) && !case.axes.contains_key("server.dialects") {
         return Fit::Unsupported(format!("it was seen not to speak {dialect}"));
     }
+    if writes(case) && !seen.dialects().iter().any(|it| *it > Dialect::Nt1) {
+        let why = "the directory to work in is made over SMB2, which it was not seen to speak";
+        return Fit::Unsupported(why.to_owned());
+    }
     let algorithm: Option<Algorithm> = case.axes.get("algorithm").and_then(|word| word.parse().ok());
     // Every dialect signs with its own algorithm without being asked.
     let asked = algorithm.filter(|it| dialect == Dialect::Smb311 && dialect.algorithms().first() != Some(it));

@@ -24,7 +24,7 @@ use smb::ntlm::Password;
 use std::net::SocketAddr;
 use std::time::Duration;
 pub(crate) use stop::Stop;
-pub use workspace::{Denied, Workspace};
+pub use workspace::{Denied, Workspace, mount};
 
 /// Where a server is and who may log on to it.
 #[derive(Debug, Clone)]

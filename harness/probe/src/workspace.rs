@@ -77,14 +77,20 @@ impl Workspace {
     }
 }
 
-/// Whether the share can be mounted, with nothing made on it.
+/// Mounts the test share and makes nothing on it. `case` says as which client.
 ///
 /// # Errors
 /// See [`Denied`].
-pub(crate) async fn mounted<'c>(
-    context: Context<'c>,
-    recording: &mut Recording,
-) -> Result<Client<'c>, Denied> {
+pub async fn mount(case: &PlannedCase, endpoint: &Endpoint, limits: Limits, seed: u64) -> Result<(), Denied> {
+    let mut recording = Recording::default();
+    let other = |error: crate::link::LinkError| Denied::Other(error.to_string());
+    let mut link = Link::connect(endpoint.address, limits, &mut recording.recorder).await.map_err(other)?;
+    let mounted = mounted(Context::new(case, endpoint, &mut link, seed), &mut recording).await.map(drop);
+    link.close(&mut recording.recorder).await;
+    mounted
+}
+
+async fn mounted<'c>(context: Context<'c>, recording: &mut Recording) -> Result<Client<'c>, Denied> {
     let mut client = Client::new(context);
     match client.mount(recording).await {
         Ok(NtStatus::SUCCESS) => Ok(client),
