@@ -22,36 +22,35 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
     let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), None)?;
     // Before anything is asked for: what is wrong with the filters is said at once.
     let selection = server.select(args, &catalogue, run_info(args.seed, command)?)?;
-    let password = password::password(&server.user, &server.address.to_string())?;
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|e| Failure::environment(format!("failed to start: {e}")))?
-        .block_on(async {
-            let stop = Signals::listen()?;
-            let address = server.address.reach(Limits::default().connect).await?;
-            say_what_is_at_stake(&server, &selection.plan);
-            let endpoint = Endpoint {
-                address,
-                user: server.user.clone(),
-                domain: server.domain.clone(),
-                password,
-                shares: server.target.shares.clone(),
-                host: Some(server.address.unc_host()),
-                folder: None,
-            };
-            let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: args.seed };
-            let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone() });
-            let work = Work::new(&server, endpoint);
-            let ended =
-                execute(&how, lab, selection, stop, async |context, cases| work.run(&context, cases).await)
-                    .await;
-            // Whatever came of it: what was made on the share goes.
-            work.clean_up().await;
-            let Ended { folder, results, stopped } = ended?;
-            judging::finish(&folder, &results)?;
-            Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
-        })
+        .map_err(|e| Failure::environment(format!("failed to start: {e}")))?;
+    let address = runtime.block_on(server.address.reach(Limits::default().connect))?;
+    let password = password::password(&server.user, &server.address.to_string())?;
+    runtime.block_on(async {
+        let stop = Signals::listen()?;
+        say_what_is_at_stake(&server, &selection.plan);
+        let endpoint = Endpoint {
+            address,
+            user: server.user.clone(),
+            domain: server.domain.clone(),
+            password,
+            shares: server.target.shares.clone(),
+            host: Some(server.address.unc_host()),
+            folder: None,
+        };
+        let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: args.seed };
+        let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone() });
+        let work = Work::new(&server, endpoint);
+        let ended =
+            execute(&how, lab, selection, stop, async |context, cases| work.run(&context, cases).await).await;
+        // Whatever came of it: what was made on the share goes.
+        work.clean_up().await;
+        let Ended { folder, results, stopped } = ended?;
+        judging::finish(&folder, &results)?;
+        Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
+    })
 }
 
 fn say_what_is_at_stake(server: &Server, plan: &model::Plan) {

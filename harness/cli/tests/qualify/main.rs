@@ -1,0 +1,12 @@
+//! `qualify` against real servers: a real Samba in a container, published on 127.0.0.1 as a NAS is, and the embedded one.
+
+#![cfg(test)]
+
+mod careful;
+mod container;
+mod hostile;
+mod nas;
+mod refused;
+#[path = "../command/support.rs"]
+#[expect(dead_code, reason = "the other test binary uses all of it")]
+mod support;
