@@ -8,6 +8,7 @@
 //! characters, markup or a link.
 
 mod digest;
+mod discovery;
 mod headline;
 pub mod html;
 pub mod junit;

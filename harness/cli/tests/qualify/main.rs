@@ -4,6 +4,7 @@
 
 mod careful;
 mod container;
+mod declared;
 mod hostile;
 mod nas;
 mod refused;
