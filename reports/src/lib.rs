@@ -7,6 +7,7 @@
 //! Text in a result may come from a server nobody trusts: each renderer shows it as text, never as control
 //! characters, markup or a link.
 
+pub mod diff;
 mod digest;
 mod discovery;
 mod headline;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 const EXIT_STATUS: &str = "\
 Exit status:
   0    all as expected
-  1    a deviation, or an expectation that is fixed or stale
+  1    a deviation, or an expectation that is fixed or stale; of diff: something is worse
   2    usage or configuration: the message names the place and the mend
   3    something is inconclusive: it was asked for and could not be found out
   4    the plan is empty: the filters select nothing
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Qualify(QualifyArgs),
     Judge(JudgeArgs),
     Report(ReportArgs),
+    Diff(DiffArgs),
     List(ListArgs),
     Selftest(SelftestArgs),
 }
@@ -161,6 +162,35 @@ pub(crate) struct ReportArgs {
     /// From which level on an unexpected finding fails
     #[arg(long, value_enum, default_value_t = FailOn::Should)]
     pub(crate) fail_on: FailOn,
+}
+
+/// Show what is different between two runs: what appeared, vanished and changed.
+///
+/// Exit status 1 where something is worse: a case that was as expected and is not, one that was measured and is not any
+/// more, a rule that is broken and was not, a capability that is lost, a target that does not come up.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The older run: its folder, or its results.json
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+
+    /// The newer run
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+    /// For a merge request
+    Markdown,
 }
 
 /// Show what there is.

@@ -5,6 +5,7 @@
 
 mod args;
 mod catalogue;
+mod diff;
 mod discovery;
 mod exit;
 mod files;
@@ -43,6 +44,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
         Command::Qualify(args) => qualify::qualify(&args, &command.join(" ")),
         Command::Judge(args) => judging::judge(&args),
         Command::Report(args) => judging::report(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::List(args) => listing::list(&args),
         Command::Selftest(args) => selftest::selftest(&args, &command.join(" ")),
     };

@@ -56,6 +56,15 @@ impl<'de> Deserialize<'de> for Condition {
     }
 }
 
+/// `axis=word|word,axis=word`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<String> =
+            self.0.iter().map(|(axis, words)| format!("{axis}={}", words.join("|"))).collect();
+        f.pad(&all.join(","))
+    }
+}
+
 impl Condition {
     /// Whether `word` of `axis` is among what is asked for.
     pub(crate) fn names(&self, axis: &str, word: &str) -> bool {

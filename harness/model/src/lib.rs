@@ -5,6 +5,7 @@
 //! policy alone, never from what a server answered.
 
 pub mod case;
+pub mod diff;
 pub mod discovery;
 pub mod expectation;
 pub mod external;

@@ -5,9 +5,9 @@
 mod careful;
 mod container;
 mod declared;
+mod differ;
 mod hostile;
 mod nas;
 mod refused;
 #[path = "../command/support.rs"]
-#[expect(dead_code, reason = "the other test binary uses all of it")]
 mod support;
