@@ -118,6 +118,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t = FailOn::Should)]
     pub(crate) fail_on: FailOn,
 
+    /// Draft expectations for what nobody expected, into drafts/ of the run folder, for review: the reason of each is still
+    /// to be written, and none is read without
+    #[arg(long)]
+    pub(crate) write_expectations: bool,
+
     /// The seed of file names and client GUIDs, to get the same ones again [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,

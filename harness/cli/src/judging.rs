@@ -6,6 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, html, junit};
 use evidence::Evidence;
 use judge::Judged;
+use model::draft::drafts;
 use model::external::{Fit, fit};
 use model::results::{FailOn, JournalLine};
 use model::{CaseResult, Discovery, PlannedCase, Results, Verdict};
@@ -139,6 +140,24 @@ pub(crate) fn finish(folder: &RunFolder, results: &Results) -> Result<(), Failur
     folder.write_results(results)?;
     anstream::print!("{}", reports::terminal::summary(results));
     anstream::println!("report: {}", folder.path().join("report.html").display());
+    Ok(())
+}
+
+/// Drafts expectations for what nobody expected, beside the run's other files.
+pub(crate) fn write_drafts(folder: &RunFolder, results: &Results) -> Result<(), Failure> {
+    let drafts = drafts(results);
+    if drafts.is_empty() {
+        anstream::println!("no expectation is drafted: nothing was found that nobody expected");
+    }
+    for draft in drafts {
+        let relative = format!("drafts/{}.expectations.toml", draft.target);
+        folder.write_log(&relative, &draft.text)?;
+        anstream::println!(
+            "drafts of {} expectations, whose reasons are to be written: {}",
+            draft.count,
+            folder.path().join(&relative).display()
+        );
+    }
     Ok(())
 }
 

@@ -49,6 +49,9 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
         work.clean_up().await;
         let Ended { folder, results, stopped } = ended?;
         judging::finish(&folder, &results)?;
+        if args.write_expectations {
+            judging::write_drafts(&folder, &results)?;
+        }
         Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
     })
 }

@@ -53,6 +53,9 @@ async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<E
     let select = |engine: Result<(), &str>, info| select::select(args, catalogue, engine, info);
     let Ended { folder, results, stopped } = carry_out(&how, catalogue, command, select).await?;
     judging::finish(&folder, &results)?;
+    if args.write_expectations {
+        judging::write_drafts(&folder, &results)?;
+    }
     Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
 }
 

@@ -7,6 +7,7 @@
 pub mod case;
 pub mod diff;
 pub mod discovery;
+pub mod draft;
 pub mod expectation;
 pub mod external;
 pub mod outcome;

@@ -6,6 +6,7 @@ mod careful;
 mod container;
 mod declared;
 mod differ;
+mod drafts;
 mod hostile;
 mod nas;
 mod refused;
