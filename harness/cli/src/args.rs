@@ -44,7 +44,7 @@ pub(crate) enum Command {
 /// kill-matrix.html and kill-matrix.json into the run folder. Exit status 1 where it is not so.
 #[derive(Debug, Args)]
 pub(crate) struct SelftestArgs {
-    /// A server to make faulty, by its id; repeat for several [default: those that run without --target]
+    /// A server to make faulty, by its id, or `all`; repeat for several [default: those that run without --target]
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 
@@ -59,6 +59,10 @@ pub(crate) struct SelftestArgs {
     /// How many cases run at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
+
+    /// How much memory servers in containers may use together, in MiB [default: three quarters of what is free]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) memory: Option<u32>,
 
     /// How long to wait for one answer, in seconds, before its case is inconclusive
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
@@ -75,6 +79,7 @@ pub(crate) struct SelftestArgs {
 Examples:
   countersign run                                        the main job
   countersign run smb2-policy --target embedded        one scenario on one server
+  countersign run --target all                           every server there is
   countersign run --case 'smb2-policy/algorithm=aes-128-cmac,client=required,dialect=3.1.1,server.signing=required@embedded'
   countersign run --shard 1/4 --out shard-1              the first quarter of the plan")]
 pub(crate) struct RunArgs {
@@ -82,7 +87,7 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
 
-    /// A server to run them on, by its id; repeat for several. `countersign list targets` shows them
+    /// A server to run them on, by its id, or `all`; repeat for several. `countersign list targets` shows them
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 
@@ -109,6 +114,10 @@ pub(crate) struct RunArgs {
     /// How many cases run at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
+
+    /// How much memory servers in containers may use together, in MiB [default: three quarters of what is free]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) memory: Option<u32>,
 
     /// Run only the K-th of N equal parts of the plan
     #[arg(long, value_name = "K/N", value_parser = shard)]

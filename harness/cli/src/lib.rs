@@ -12,6 +12,7 @@ mod files;
 mod interposed;
 mod judging;
 mod listing;
+mod memory;
 mod names;
 mod progress;
 mod qualify;

@@ -40,7 +40,13 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
             host: Some(server.address.unc_host()),
             folder: None,
         };
-        let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: args.seed };
+        let how = How {
+            out: args.out.as_ref(),
+            jobs: args.jobs,
+            memory: None,
+            timeout: args.timeout,
+            seed: args.seed,
+        };
         let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone() });
         let work = Work::new(&server, endpoint);
         let ended =

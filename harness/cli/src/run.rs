@@ -5,6 +5,7 @@ use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::{Exit, Failure};
 use crate::files::{Journal, RunFolder};
 use crate::judging;
+use crate::memory::Memory;
 use crate::progress::Progress;
 use crate::select::{self, Selection};
 use crate::servers;
@@ -31,6 +32,10 @@ pub(crate) struct Context {
     /// What to ask of each target, by its id.
     pub(crate) discoveries: BTreeMap<String, PlannedDiscovery>,
     pub(crate) slots: Semaphore,
+    /// What servers may use together.
+    pub(crate) memory: Memory,
+    /// How many images are made at the same time.
+    pub(crate) builds: Semaphore,
     pub(crate) progress: Progress,
     /// The servers that are up, with where their logs go.
     pub(crate) running: Mutex<Vec<(String, Arc<Server>)>>,
@@ -49,7 +54,13 @@ pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
 }
 
 async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
-    let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: args.seed };
+    let how = How {
+        out: args.out.as_ref(),
+        jobs: args.jobs,
+        memory: args.memory,
+        timeout: args.timeout,
+        seed: args.seed,
+    };
     let select = |engine: Result<(), &str>, info| select::select(args, catalogue, engine, info);
     let Ended { folder, results, stopped } = carry_out(&how, catalogue, command, select).await?;
     judging::finish(&folder, &results)?;
@@ -64,6 +75,8 @@ pub(crate) struct How<'a> {
     /// The run folder to create, where one is named.
     pub(crate) out: Option<&'a PathBuf>,
     pub(crate) jobs: u16,
+    /// For all servers together, in MiB; what is free where nothing is said.
+    pub(crate) memory: Option<u32>,
     /// For one answer, in seconds.
     pub(crate) timeout: u16,
     pub(crate) seed: Option<u64>,
@@ -138,6 +151,8 @@ pub(crate) async fn execute(
         run: plan.run.id.clone(),
         discoveries: plan.discoveries(),
         slots: Semaphore::new(how.jobs.into()),
+        memory: Memory::new(how.memory),
+        builds: Semaphore::new(std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))),
         progress: Progress::new(selected.len() as u64),
         running: Mutex::default(),
         ended,

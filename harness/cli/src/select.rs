@@ -21,8 +21,17 @@ pub(crate) struct Selection {
 /// Fails where a scenario, target or client that was named does not exist.
 pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), Failure> {
     names::check("scenario", &args.scenarios, catalogue.scenarios.iter().map(|s| s.id.as_str()))?;
-    names::check("target", &args.target, catalogue.targets.iter().map(|t| t.target.id.as_str()))?;
+    check_targets(&args.target, catalogue)?;
     names::check("client", &args.client, [PROBE].into_iter())
+}
+
+/// What stands for every target.
+const ALL: &str = "all";
+
+/// Fails where a target that was named does not exist.
+pub(crate) fn check_targets(targets: &[String], catalogue: &Catalogue) -> Result<(), Failure> {
+    let named: Vec<String> = targets.iter().filter(|name| *name != ALL).cloned().collect();
+    names::check("target", &named, catalogue.targets.iter().map(|t| t.target.id.as_str()))
 }
 
 /// Plans a run. `engine` says why there is no Docker engine, where there is none.
@@ -113,7 +122,7 @@ pub(crate) fn targets<'c>(
         if names.is_empty() {
             case.iter().any(|case| case.ends_with(&suffix))
         } else {
-            names.contains(&target.id)
+            names.contains(&target.id) || names.iter().any(|name| name == ALL)
         }
     };
     let any_named = !names.is_empty() || !case.is_empty();

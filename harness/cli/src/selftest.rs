@@ -91,7 +91,7 @@ const FAULTY_CLIENTS: &[KnownDefect] = &[
 /// `countersign selftest`.
 pub(crate) fn selftest(args: &SelftestArgs, command: &str) -> Result<Exit, Failure> {
     let catalogue = Catalogue::load(None, None)?;
-    names::check("target", &args.target, catalogue.targets.iter().map(|t| t.target.id.as_str()))?;
+    select::check_targets(&args.target, &catalogue)?;
     names::check(
         "defect",
         &args.defect,
@@ -106,7 +106,13 @@ pub(crate) fn selftest(args: &SelftestArgs, command: &str) -> Result<Exit, Failu
 
 async fn drive(args: &SelftestArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: None };
+    let how = How {
+        out: args.out.as_ref(),
+        jobs: args.jobs,
+        memory: args.memory,
+        timeout: args.timeout,
+        seed: None,
+    };
     let select = |engine: Result<(), &str>, info: RunInfo| select(args, catalogue, engine, info);
     let Ended { folder, mut results, stopped } = carry_out(&how, catalogue, command, select).await?;
     folder.write_results(&results)?;

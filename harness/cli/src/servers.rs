@@ -50,7 +50,11 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
         let task = Arc::clone(&task);
         move |text: &str| task.say(text)
     };
-    let prepared = context.lab.prepare(target, &known.files, &say).await;
+    let prepared = {
+        task.say("waits for its turn to be built");
+        let _turn = context.builds.acquire().await;
+        context.lab.prepare(target, &known.files, &say).await
+    };
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -148,6 +152,8 @@ async fn server(
     (number, said): (usize, &AtomicBool),
 ) -> Result<About, String> {
     let log = format!("evidence/logs/{}-{number}.log", target.id);
+    let size = target.container.as_ref().map_or(0, |spec| spec.memory_mib);
+    let _room = context.memory.take(size).await;
     let server = match context.lab.start(prepared, &effective).await {
         Ok(server) => Arc::new(server),
         Err(error) => {

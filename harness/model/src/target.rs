@@ -182,6 +182,12 @@ impl Target {
                 "the folder's name is not made of letters, digits, `.`, `_` and `-`".into(),
             ));
         }
+        if id == "all" {
+            return Err(error(
+                "target.toml",
+                "`all` stands for every target: call the folder something else".into(),
+            ));
+        }
         if (parsed.kind == TargetKind::Container) != parsed.container.is_some() {
             return Err(error(
                 "target.toml",

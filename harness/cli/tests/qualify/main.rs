@@ -7,6 +7,7 @@ mod container;
 mod declared;
 mod differ;
 mod drafts;
+mod everything;
 mod hostile;
 mod nas;
 mod refused;
