@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Judge(JudgeArgs),
     Report(ReportArgs),
     Diff(DiffArgs),
+    Merge(MergeArgs),
     List(ListArgs),
     Selftest(SelftestArgs),
 }
@@ -205,6 +206,25 @@ pub(crate) enum Format {
     Json,
     /// For a merge request
     Markdown,
+}
+
+/// Make one run of several: shards of one plan, or one server under several settings.
+///
+/// Runs of a server by its address are merged where its ServerGuid is the same in all. Of a case that is in several, what was
+/// measured counts more than what was not, and then the later more than the earlier.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// The run folder to create
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+
+    /// The run folders, the older ones first
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+
+    /// From which level on an unexpected finding fails
+    #[arg(long, value_enum, default_value_t = FailOn::Should)]
+    pub(crate) fail_on: FailOn,
 }
 
 /// Show what there is.

@@ -13,6 +13,7 @@ mod interposed;
 mod judging;
 mod listing;
 mod memory;
+mod merge;
 mod names;
 mod progress;
 mod qualify;
@@ -46,6 +47,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
         Command::Judge(args) => judging::judge(&args),
         Command::Report(args) => judging::report(&args),
         Command::Diff(args) => diff::diff(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::List(args) => listing::list(&args),
         Command::Selftest(args) => selftest::selftest(&args, &command.join(" ")),
     };

@@ -9,6 +9,7 @@ use crate::args::QualifyArgs;
 use crate::catalogue::Catalogue;
 use crate::exit::{Exit, Failure};
 use crate::judging;
+use crate::merge;
 use crate::run::{Ended, How, Signals, execute, run_info};
 use lab::{Lab, LabOptions};
 use model::external::logs_on_wrongly;
@@ -22,6 +23,8 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
     let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), None)?;
     // Before anything is asked for: what is wrong with the filters is said at once.
     let selection = server.select(args, &catalogue, run_info(args.seed, command)?)?;
+    let earlier = args.into.as_deref().map(merge::read).transpose()?;
+    let earlier = earlier.map(|part| server.guid_in(&part)).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -48,12 +51,15 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
             seed: args.seed,
         };
         let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone() });
-        let work = Work::new(&server, endpoint);
+        let work = Work::new(&server, endpoint, earlier);
         let ended =
             execute(&how, lab, selection, stop, async |context, cases| work.run(&context, cases).await).await;
         // Whatever came of it: what was made on the share goes.
         work.clean_up().await;
-        let Ended { folder, results, stopped } = ended?;
+        let Ended { mut folder, mut results, stopped } = ended?;
+        if let Some(earlier) = &args.into {
+            (folder, results) = merge::into(earlier, folder.path())?;
+        }
         judging::finish(&folder, &results)?;
         if args.write_expectations {
             judging::write_drafts(&folder, &results)?;

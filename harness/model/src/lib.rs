@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod draft;
 pub mod expectation;
 pub mod external;
+pub mod merge;
 pub mod outcome;
 pub mod plan;
 pub mod policy;

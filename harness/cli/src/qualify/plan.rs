@@ -9,6 +9,7 @@ use crate::names;
 use crate::select::Selection;
 use model::discovery::plan_discovery;
 use model::external::{ExternalFile, PlannedExternal, is_of_step, not_allowed};
+use model::merge::Part;
 use model::plan::{PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::target::Shares;
@@ -125,6 +126,23 @@ impl Server {
             cases,
         };
         Ok(Selection { plan, omitted: Vec::new() })
+    }
+
+    /// The ServerGuid that the server had in an earlier run.
+    pub(crate) fn guid_in(&self, part: &Part) -> Result<String, Failure> {
+        let id = &self.target.id;
+        let Some(target) = part.targets.iter().find(|target| target.id == *id) else {
+            let known: Vec<&str> = part.targets.iter().map(|target| target.id.as_str()).collect();
+            return Err(Failure::usage(format!(
+                "--into: there is no `{id}` in that run, there is {}: say --id",
+                known.join(", ")
+            )));
+        };
+        target.discovery.last().and_then(|seen| seen.server_guid.clone()).ok_or_else(|| {
+            Failure::usage(format!(
+                "--into: the ServerGuid of {id} is not known in that run: it can be any server"
+            ))
+        })
     }
 
     /// The command that runs one case again, the settings of the server being the same.

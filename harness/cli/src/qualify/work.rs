@@ -18,12 +18,14 @@ use tokio::sync::Mutex;
 pub(crate) struct Work<'a> {
     server: &'a Server,
     endpoint: Endpoint,
+    /// The ServerGuid that it had in the run that this is merged into.
+    guid: Option<String>,
     made: Mutex<Vec<Workspace>>,
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(server: &'a Server, endpoint: Endpoint) -> Self {
-        Self { server, endpoint, made: Mutex::default() }
+    pub(crate) fn new(server: &'a Server, endpoint: Endpoint, guid: Option<String>) -> Self {
+        Self { server, endpoint, guid, made: Mutex::default() }
     }
 
     /// Asks the server what it does, and runs what fits.
@@ -36,6 +38,13 @@ impl<'a> Work<'a> {
         let about = About { discovery: vec![seen.clone()], ..About::default() };
         report_target(context, target, TargetState::Ready, None, about);
         self.check(&seen)?;
+        if let Some(guid) = self.guid.as_ref().filter(|guid| seen.server_guid.as_ref() != Some(*guid)) {
+            return Err(Failure::usage(format!(
+                "this is another server than that of the run to merge into: its ServerGuid is {}, not {guid}; no case was \
+                 run",
+                seen.server_guid.as_deref().unwrap_or("not the same in every answer")
+            )));
+        }
         if let Some(what) = not_set(&allowed.step, &seen) {
             return Err(Failure::usage(format!(
                 "the server is not set as --step says: {what}: change its settings, see that they are in force, and run \

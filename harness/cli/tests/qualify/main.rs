@@ -11,5 +11,6 @@ mod everything;
 mod hostile;
 mod nas;
 mod refused;
+mod steps;
 #[path = "../command/support.rs"]
 mod support;
