@@ -1,5 +1,10 @@
 //! The work of a run: each target prepared once, one server per effective policy, its cases on it.
 
+mod logs;
+
+pub(crate) use logs::save_logs;
+use logs::write_log;
+
 use crate::catalogue::KnownTarget;
 use crate::discovery;
 use crate::files::RunFolder;
@@ -18,9 +23,8 @@ use smb::ntlm::Password;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 /// Runs every case on its target, all targets at the same time. Every case ends with a line to `context.ended`.
 pub(crate) async fn all(context: &Arc<Context>, targets: &[&KnownTarget], cases: &[PlannedCase]) {
@@ -217,20 +221,6 @@ pub(crate) async fn cases_on(
     .await;
 }
 
-/// Writes the logs of the servers that are still up.
-pub(crate) async fn save_logs(context: &Context) {
-    let running = context.running.lock().map(|mut running| std::mem::take(&mut *running)).unwrap_or_default();
-    join_all(running.into_iter().map(|(log, server)| async move {
-        if let Ok(text) = timeout(LOGS, server.logs()).await {
-            write_log(context, &log, &text);
-        }
-    }))
-    .await;
-}
-
-/// How long an engine has to hand out a log when the run is being stopped.
-const LOGS: Duration = Duration::from_secs(5);
-
 fn endpoint(target: &Target, server: &Server) -> Endpoint {
     Endpoint {
         address: server.address,
@@ -305,14 +295,4 @@ pub(crate) fn report_target(
     let (id, title) = (target.id.clone(), target.title.clone());
     let result = TargetResult { id, title, state, why, version, image, discovery };
     let _ = context.ended.send(JournalLine::Target(result));
-}
-
-/// Writes a log beside the evidence. That it cannot be written changes no verdict, so it is only said.
-fn write_log(context: &Context, relative: &str, text: &str) {
-    if text.is_empty() {
-        return; // What runs in this process logs nothing of its own.
-    }
-    if let Err(error) = context.folder.write_log(relative, text) {
-        anstream::eprintln!("countersign: {}", error.message);
-    }
 }

@@ -1,5 +1,7 @@
 //! What a server does, out of the recorded bytes of its discovery, and what of it contradicts what is claimed.
 
+mod logon;
+
 use crate::RuleInfo;
 use crate::view::{View, place};
 use evidence::{Direction, Evidence, StepRecord};
@@ -7,9 +9,7 @@ use model::discovery::{Capability, Claims, DECLARED_RULE, Discovery, Question, T
 use model::{Algorithm, CheckLevel, Dialect, Finding, FrameRef, Login, NtStatus, Subject};
 use smb::follow::{Connection, Message, Negotiated, Way};
 use smb::smb1;
-use smb::wire::{
-    Command, DialectRevision, EncryptionCapabilities, NegotiateContext, SecurityMode, SessionFlags,
-};
+use smb::wire::{Command, DialectRevision, EncryptionCapabilities, NegotiateContext, SecurityMode};
 use std::collections::BTreeMap;
 
 /// The rule that compares what a target declares with what was seen.
@@ -236,59 +236,6 @@ impl Asked<'_> {
         Some((Ok(word), Some(at_smb1(connection, message))))
     }
 
-    /// As whom the server took a logon.
-    fn logon(&self, connection: u32, login: Login) -> Fact {
-        if let Some(followed) = self.smb2(connection)
-            && let Some(session) = followed.sessions.values().next()
-        {
-            let anonymous = session.flags.contains(SessionFlags::IS_NULL) || session.anonymous_logon;
-            let word = word_of(session.flags.contains(SessionFlags::IS_GUEST), anonymous);
-            let at = followed.messages.get(session.established).map(|message| place(connection, message));
-            return whose(login, session.anonymous_logon, word, at);
-        }
-        if let Some(old) = self.old(connection)
-            && let Some(session) = old.sessions.values().next()
-        {
-            let at = old.messages.get(session.established).map(|message| at_smb1(connection, message));
-            let word = word_of(session.is_guest(), session.anonymous_logon);
-            return whose(login, session.anonymous_logon, word, at);
-        }
-        match (self.refusal(connection), self.refused_at(connection)) {
-            (Some(_), at) => (Ok("refused"), at),
-            (None, _) => match self.refused(connection) {
-                (Ok(_), _) => (Err("NEGOTIATE was refused, so nobody could log on".to_owned()), None),
-                unknown => unknown,
-            },
-        }
-    }
-
-    /// The status with which a logon was refused.
-    fn refusal(&self, connection: u32) -> Option<NtStatus> {
-        let of_smb2 = self.smb2(connection).and_then(|it| last_answer(it, Command::SESSION_SETUP));
-        let of_smb1 = || {
-            let old = self.old(connection)?;
-            let of_setup = |it: &&smb1::follow::Message| {
-                it.way == Way::ToClient && it.command() == smb1::Command::SESSION_SETUP_ANDX
-            };
-            old.messages.iter().rfind(of_setup).map(|message| message.header.status)
-        };
-        let status = of_smb2.map(|message| message.header.status).or_else(of_smb1)?;
-        (status != NtStatus::MORE_PROCESSING_REQUIRED && status != NtStatus::SUCCESS).then_some(status)
-    }
-
-    fn refused_at(&self, connection: u32) -> Option<FrameRef> {
-        let message = self.smb2(connection).and_then(|it| last_answer(it, Command::SESSION_SETUP))?;
-        Some(place(connection, message))
-    }
-
-    fn encryption(&self, connection: u32) -> Option<Fact> {
-        let followed = self.smb2(connection)?;
-        let session = followed.sessions.values().next()?;
-        let at = followed.messages.get(session.established).map(|message| place(connection, message));
-        let word = if session.flags.contains(SessionFlags::ENCRYPT_DATA) { "required" } else { "off" };
-        Some((Ok(word), at))
-    }
-
     /// The ServerGuid, where every answer has the same.
     fn guid(&self) -> Option<String> {
         let all = self.view.connections().iter().filter_map(|it| it.negotiated.as_ref());
@@ -304,23 +251,6 @@ const fn topic(question: Question) -> Topic {
         Question::Signing(it) => Topic::Signing(it),
         Question::Cipher(it) => Topic::Cipher(it),
         Question::Logon(it) => Topic::Logon(it),
-    }
-}
-
-const fn word_of(guest: bool, anonymous: bool) -> &'static str {
-    match (guest, anonymous) {
-        (true, _) => "guest",
-        (_, true) => "anonymous",
-        _ => "user",
-    }
-}
-
-/// A logon that the bytes show to be that of somebody else answers nothing.
-fn whose(login: Login, anonymous_logon: bool, word: &'static str, at: Option<FrameRef>) -> Fact {
-    if anonymous_logon == (login == Login::Anonymous) {
-        (Ok(word), at)
-    } else {
-        (Err("the client logged on as somebody else".to_owned()), None)
     }
 }
 
