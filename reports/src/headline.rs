@@ -1,5 +1,6 @@
 //! The answer in one sentence, and the counts behind it.
 
+use crate::discovery;
 use crate::outcomes::{Look, State, expectation};
 use crate::text;
 use model::Results;
@@ -27,8 +28,21 @@ impl Headline {
         let number = |state| results.cases.iter().filter(|case| State::of(case) == state).count();
         let counts = State::ALL.map(|state| (state, number(state)));
         let dead = results.expectations.iter().filter(|it| is_dead(expectation(it.state).0)).count();
-        let (state, answer) = answer(results.cases.len(), number, dead);
+        let wrong = results.targets.iter().map(discovery::wrong);
+        let (contradicted, open) = wrong.fold((0, 0), |all, it| (all.0 + it.0, all.1 + it.1));
+        let (state, answer) = match answer(results.cases.len(), number, dead) {
+            told @ (State::Deviates, _) => told,
+            told if results.cases.is_empty() => told,
+            _ if contradicted > 0 => (State::Deviates, is_contradicted(contradicted)),
+            (State::Conforms | State::Unsupported, _) if open > 0 => {
+                (State::Inconclusive, format!("{} not found out.", is_are(open, "claim")))
+            }
+            told => told,
+        };
         let mut also = Vec::new();
+        if number(State::Deviates) + dead > 0 && contradicted > 0 {
+            also.push(is_contradicted(contradicted));
+        }
         if state == State::Deviates && number(State::Deviates) > 0 && dead > 0 {
             also.push(format!("{} fixed or stale.", is_are(dead, "expectation")));
         }
@@ -65,6 +79,10 @@ fn is_dead(look: Look) -> bool {
 
 fn is_are(number: usize, noun: &str) -> String {
     format!("{} {}", text::count(number, noun), if number == 1 { "is" } else { "are" })
+}
+
+fn is_contradicted(number: usize) -> String {
+    format!("{} contradicted by what was seen of the server.", is_are(number, "claim"))
 }
 
 fn answer(all: usize, number: impl Fn(State) -> usize, dead: usize) -> (State, String) {

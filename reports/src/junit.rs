@@ -4,6 +4,7 @@
 //! empty plan an error, and an expectation that no longer holds a failure.
 
 use crate::ReportError;
+use crate::discovery;
 use crate::outcomes::{self, Junit, Look, State};
 use crate::story::{self, Line};
 use crate::text::{self, clean, clip};
@@ -21,6 +22,7 @@ pub fn render(results: &Results) -> Result<String, ReportError> {
     report.set_time(Duration::from_millis(results.cases.iter().map(|case| case.millis).sum()));
     report.add_test_suites(case_suites(results));
     report.add_test_suites(results.targets.iter().filter_map(|target| target_suite(results, target)));
+    report.add_test_suites(results.targets.iter().filter_map(discovery_suite));
     report.add_test_suites(expectation_suite(results));
     if results.cases.is_empty() {
         let status = status(State::Inconclusive.look(), "the plan is empty: nothing was tested", None);
@@ -152,6 +154,23 @@ fn target_suite(results: &Results, target: &TargetResult) -> Option<TestSuite> {
     let why = target.why.as_deref().unwrap_or("no reason is recorded");
     let id = clean(&target.id);
     Some(suite(&id, [test(&id, "target", status(outcomes::target(target.state), why, None))]))
+}
+
+/// What is claimed of a target, each as a test that what was seen says the same.
+fn discovery_suite(target: &TargetResult) -> Option<TestSuite> {
+    let name = format!("discovery@{}", clean(&target.id));
+    let tests: Vec<TestCase> = target
+        .discovery
+        .iter()
+        .flat_map(|seen| discovery::rows(seen).into_iter().zip(&seen.capabilities))
+        .filter(|(_, capability)| capability.claimed.is_some())
+        .map(|(row, _)| {
+            let why = if row.why.is_empty() { String::new() } else { format!(" ({})", row.why) };
+            let said = format!("claimed {}, observed {}{why}", row.claimed, row.observed);
+            test(&name, &row.id, status(row.look, &said, None))
+        })
+        .collect();
+    (!tests.is_empty()).then(|| suite(&name, tests))
 }
 
 fn expectation_suite(results: &Results) -> Option<TestSuite> {

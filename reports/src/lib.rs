@@ -7,7 +7,9 @@
 //! Text in a result may come from a server nobody trusts: each renderer shows it as text, never as control
 //! characters, markup or a link.
 
+pub mod diff;
 mod digest;
+mod discovery;
 mod headline;
 pub mod html;
 pub mod junit;

@@ -66,6 +66,11 @@ impl State {
     }
 }
 
+/// What was seen of a server and nobody claims.
+pub(crate) const TARGET_KNOWN: Look = look("·", "seen", QUIET, "quiet", Junit::Success);
+/// What was not asked, or not answered, and nobody claims.
+pub(crate) const TARGET_OPEN: Look = look("–", "not known", QUIET, "quiet", Junit::Skipped);
+
 /// The words of a case's cell: what the client experienced where that is known, else the verdict. A refusal says why,
 /// and where no axis names the algorithm a signed session says with which. An outcome that is not the predicted one stands
 /// beside that.

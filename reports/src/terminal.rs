@@ -4,6 +4,7 @@ mod page;
 mod table;
 
 use crate::digest::{self, Group};
+use crate::discovery;
 use crate::headline::Headline;
 use crate::matrix::{Matrix, matrices};
 use crate::outcomes::{self, Junit, State};
@@ -60,7 +61,17 @@ fn targets(page: &mut Page, results: &Results) {
         let about: Vec<String> = about.into_iter().flatten().map(clean).collect();
         let about = if about.is_empty() { clean(&target.title) } else { about.join(" · ") };
         let state = paint(look.style, &format!("{} {word:<8}", look.mark));
-        page.hanging(&format!("  {state} {id:<id_width$}  "), 2 + 2 + 8 + 1 + id_width + 2, &about);
+        let indent = 2 + 2 + 8 + 1 + id_width + 2;
+        page.hanging(&format!("  {state} {id:<id_width$}  "), indent, &about);
+        for seen in &target.discovery {
+            page.hanging(&" ".repeat(indent), indent, &discovery::line(seen));
+            for row in discovery::rows(seen).iter().filter(|row| row.is_wrong()) {
+                let why = if row.why.is_empty() { String::new() } else { format!(" ({})", row.why) };
+                let said = format!("{}: claimed {}, observed {}{why}", row.id, row.claimed, row.observed);
+                let mark = paint(row.look.style, row.look.mark);
+                page.hanging(&format!("{}{mark} ", " ".repeat(indent)), indent + 2, &said);
+            }
+        }
     }
 }
 

@@ -1,12 +1,17 @@
 //! The command line.
 
+mod compare;
+mod qualify;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use compare::{DiffArgs, Format, MergeArgs};
+pub(crate) use qualify::QualifyArgs;
 use std::path::PathBuf;
 
 const EXIT_STATUS: &str = "\
 Exit status:
   0    all as expected
-  1    a deviation, or an expectation that is fixed or stale
+  1    a deviation, or an expectation that is fixed or stale; of diff: something is worse
   2    usage or configuration: the message names the place and the mend
   3    something is inconclusive: it was asked for and could not be found out
   4    the plan is empty: the filters select nothing
@@ -25,8 +30,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArgs),
+    Qualify(QualifyArgs),
     Judge(JudgeArgs),
     Report(ReportArgs),
+    Diff(DiffArgs),
+    Merge(MergeArgs),
     List(ListArgs),
     Explain(ExplainArgs),
     Predict(PredictArgs),
@@ -41,7 +49,7 @@ pub(crate) enum Command {
 /// kill-matrix.html and kill-matrix.json into the run folder. Exit status 1 where it is not so.
 #[derive(Debug, Args)]
 pub(crate) struct SelftestArgs {
-    /// A server to make faulty, by its id; repeat for several [default: those that run without --target]
+    /// A server to make faulty, by its id, or `all`; repeat for several [default: those that run without --target]
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 
@@ -56,6 +64,10 @@ pub(crate) struct SelftestArgs {
     /// How many cases run at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
+
+    /// How much memory servers in containers may use together, in MiB [default: three quarters of what is free]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) memory: Option<u32>,
 
     /// How long to wait for one answer, in seconds, before its case is inconclusive
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
@@ -72,6 +84,7 @@ pub(crate) struct SelftestArgs {
 Examples:
   countersign run                                        the main job
   countersign run smb2-policy --target embedded        one scenario on one server
+  countersign run --target all                           every server there is
   countersign run --case 'smb2-policy/algorithm=aes-128-cmac,client=required,dialect=3.1.1,server.signing=required@embedded'
   countersign run --shard 1/4 --out shard-1              the first quarter of the plan")]
 pub(crate) struct RunArgs {
@@ -79,7 +92,7 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
 
-    /// A server to run them on, by its id; repeat for several, or `all`. `countersign list targets` shows them
+    /// A server to run them on, by its id, or `all`; repeat for several. `countersign list targets` shows them
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 
@@ -107,6 +120,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
 
+    /// How much memory servers in containers may use together, in MiB [default: three quarters of what is free]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) memory: Option<u32>,
+
     /// Run only the K-th of N equal parts of the plan
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(crate) shard: Option<(usize, usize)>,
@@ -114,6 +131,11 @@ pub(crate) struct RunArgs {
     /// From which level on an unexpected finding fails the run
     #[arg(long, value_enum, default_value_t = FailOn::Should)]
     pub(crate) fail_on: FailOn,
+
+    /// Draft expectations for what nobody expected, into drafts/ of the run folder, for review: the reason of each is still
+    /// to be written, and none is read without
+    #[arg(long)]
+    pub(crate) write_expectations: bool,
 
     /// The seed of file names and client GUIDs, to get the same ones again [default: random]
     #[arg(long, value_name = "N")]

@@ -221,7 +221,7 @@ fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
 }
 
 /// An expectation about a rule that does not exist would never be met and never be fixed.
-fn check_rules(target: &Target) -> Result<(), Failure> {
+pub(crate) fn check_rules(target: &Target) -> Result<(), Failure> {
     for expectation in &target.expectations {
         if !judge::rules().any(|rule| rule.id == expectation.rule) {
             let near = names::nearest(&expectation.rule, judge::rules().map(|rule| rule.id));

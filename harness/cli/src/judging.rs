@@ -1,12 +1,15 @@
 //! `judge` and `report`: what can be done with a run after it ended.
 
 use crate::args::{JudgeArgs, ReportArgs};
+use crate::discovery;
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, html, junit};
 use evidence::Evidence;
 use judge::Judged;
+use model::draft::drafts;
+use model::external::{Fit, fit};
 use model::results::{FailOn, JournalLine};
-use model::{CaseResult, PlannedCase, Results, Verdict};
+use model::{CaseResult, Discovery, PlannedCase, Results, Verdict};
 use std::fs;
 use std::path::Path;
 
@@ -39,27 +42,23 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
         return judge_file(&args.run, args.fail_on.into());
     }
     let (folder, plan) = RunFolder::open(&args.run)?;
-    let Journalled { targets, cases: recorded } = folder.read_journal()?;
+    let Journalled { mut targets, cases: recorded } = folder.read_journal()?;
+    for target in &mut targets {
+        target.discovery = discovery::graded_again(folder.path(), &plan, &target.id);
+    }
+    let external = |id: &str| plan.targets.iter().any(|it| it.id == id && it.external.is_some());
+    let seen = |id: &str| {
+        let target = targets.iter().find(|target| target.id == id);
+        target.map(|target| target.discovery.as_slice()).unwrap_or_default()
+    };
     let cases: Vec<CaseResult> = plan
         .selected()
         .map(|case| {
             let before = recorded.iter().rfind(|result| result.id == case.id);
-            let millis = before.map_or(0, |result| result.millis);
-            let relative = RunFolder::evidence_of(&case.id);
-            match (before, &case.unsupported) {
-                (_, Some(why)) => CaseResult::unsupported(case, why),
-                // Evidence counts also where a kill kept its case out of the journal.
-                (_, None) if folder.path().join(&relative).exists() => {
-                    graded(case, folder.path(), &relative, millis)
-                }
-                (Some(before), None) if before.evidence.is_none() => {
-                    CaseResult::inconclusive(case, before.why.clone().unwrap_or_default())
-                }
-                (Some(_), None) => {
-                    CaseResult::inconclusive(case, format!("the evidence is gone: {relative}"))
-                }
-                (None, None) => CaseResult::inconclusive(case, "the run ended before this case did"),
+            if external(&case.target) {
+                return qualified(case, before, seen(&case.target), folder.path());
             }
+            graded_again(case, before, folder.path())
         })
         .collect();
     let lines: Vec<JournalLine> =
@@ -68,6 +67,39 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     let results = Results::assemble(&plan, targets, cases);
     finish(&folder, &results)?;
     Ok(Exit::of(&results, args.fail_on.into()))
+}
+
+/// Grades a case again, where there is evidence of it.
+fn graded_again(case: &PlannedCase, before: Option<&CaseResult>, run: &Path) -> CaseResult {
+    let millis = before.map_or(0, |result| result.millis);
+    let relative = RunFolder::evidence_of(&case.id);
+    match (before, &case.unsupported) {
+        (_, Some(why)) => CaseResult::unsupported(case, why),
+        // Evidence counts also where a kill kept its case out of the journal.
+        (_, None) if run.join(&relative).exists() => graded(case, run, &relative, millis),
+        (Some(before), None) if before.evidence.is_none() => {
+            CaseResult::inconclusive(case, before.why.clone().unwrap_or_default())
+        }
+        (Some(_), None) => CaseResult::inconclusive(case, format!("the evidence is gone: {relative}")),
+        (None, None) => CaseResult::inconclusive(case, "the run ended before this case did"),
+    }
+}
+
+/// The same on a server that is somebody's: what was seen of it says what becomes of the case. Of several discoveries,
+/// each before another change of its settings, the newest counts that the case fits.
+fn qualified(case: &PlannedCase, before: Option<&CaseResult>, seen: &[Discovery], run: &Path) -> CaseResult {
+    let mut fits: Vec<Fit> = seen.iter().rev().map(|seen| fit(case, seen)).collect();
+    let Some(best) = fits.iter().position(|fit| matches!(fit, Fit::Runs(_))) else {
+        return match fits.into_iter().next() {
+            Some(Fit::Unsupported(why)) => CaseResult::unsupported(case, &why),
+            Some(Fit::Waits(why)) => CaseResult::inconclusive(case, why),
+            Some(Fit::Runs(_)) | None => graded_again(case, before, run),
+        };
+    };
+    match fits.swap_remove(best) {
+        Fit::Runs(case) => graded_again(&case, before, run),
+        Fit::Unsupported(_) | Fit::Waits(_) => graded_again(case, before, run),
+    }
 }
 
 /// Grades the pcapng of one case, and says what came out as JSON.
@@ -108,6 +140,24 @@ pub(crate) fn finish(folder: &RunFolder, results: &Results) -> Result<(), Failur
     folder.write_results(results)?;
     anstream::print!("{}", reports::terminal::summary(results));
     anstream::println!("report: {}", folder.path().join("report.html").display());
+    Ok(())
+}
+
+/// Drafts expectations for what nobody expected, beside the run's other files.
+pub(crate) fn write_drafts(folder: &RunFolder, results: &Results) -> Result<(), Failure> {
+    let drafts = drafts(results);
+    if drafts.is_empty() {
+        anstream::println!("no expectation is drafted: nothing was found that nobody expected");
+    }
+    for draft in drafts {
+        let relative = format!("drafts/{}.expectations.toml", draft.target);
+        folder.write_log(&relative, &draft.text)?;
+        anstream::println!(
+            "drafts of {} expectations, whose reasons are to be written: {}",
+            draft.count,
+            folder.path().join(&relative).display()
+        );
+    }
     Ok(())
 }
 

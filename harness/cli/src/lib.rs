@@ -5,6 +5,8 @@
 
 mod args;
 mod catalogue;
+mod diff;
+mod discovery;
 mod exit;
 mod explain;
 mod files;
@@ -12,9 +14,11 @@ mod interposed;
 mod judging;
 mod listing;
 mod memory;
+mod merge;
 mod names;
 mod predict;
 mod progress;
+mod qualify;
 mod run;
 mod select;
 mod selftest;
@@ -41,8 +45,11 @@ pub fn main(args: &[OsString]) -> ExitCode {
     let command: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let result = match cli.command {
         Command::Run(args) => run::run(&args, &command.join(" ")),
+        Command::Qualify(args) => qualify::qualify(&args, &command.join(" ")),
         Command::Judge(args) => judging::judge(&args),
         Command::Report(args) => judging::report(&args),
+        Command::Diff(args) => diff::diff(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::List(args) => listing::list(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Predict(args) => predict::predict(&args),

@@ -76,6 +76,7 @@ fn targets(catalogue: &Catalogue) -> Vec<Row> {
             let kind = match target.kind {
                 TargetKind::Embedded => "embedded",
                 TargetKind::Container => "container",
+                TargetKind::External => "external",
             };
             let declared: Vec<&str> = target.unsupported.iter().map(|u| u.why.as_str()).collect();
             let value = json!({

@@ -10,9 +10,11 @@ use crate::progress::Progress;
 use crate::select::{self, Selection};
 use crate::servers;
 use lab::{Lab, LabOptions, Server};
-use model::Results;
+use model::discovery::PlannedDiscovery;
 use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
+use model::{PlannedCase, Results};
 use probe::Limits;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,8 +27,15 @@ pub(crate) struct Context {
     pub(crate) folder: RunFolder,
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
+    /// The run's id.
+    pub(crate) run: String,
+    /// What to ask of each target, by its id.
+    pub(crate) discoveries: BTreeMap<String, PlannedDiscovery>,
     pub(crate) slots: Semaphore,
+    /// What servers may use together.
     pub(crate) memory: Memory,
+    /// How many images are made at the same time.
+    pub(crate) builds: Semaphore,
     pub(crate) progress: Progress,
     /// The servers that are up, with where their logs go.
     pub(crate) running: Mutex<Vec<(String, Arc<Server>)>>,
@@ -45,10 +54,19 @@ pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
 }
 
 async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
-    let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: args.seed };
+    let how = How {
+        out: args.out.as_ref(),
+        jobs: args.jobs,
+        memory: args.memory,
+        timeout: args.timeout,
+        seed: args.seed,
+    };
     let select = |engine: Result<(), &str>, info| select::select(args, catalogue, engine, info);
     let Ended { folder, results, stopped } = carry_out(&how, catalogue, command, select).await?;
     judging::finish(&folder, &results)?;
+    if args.write_expectations {
+        judging::write_drafts(&folder, &results)?;
+    }
     Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
 }
 
@@ -57,6 +75,8 @@ pub(crate) struct How<'a> {
     /// The run folder to create, where one is named.
     pub(crate) out: Option<&'a PathBuf>,
     pub(crate) jobs: u16,
+    /// For all servers together, in MiB; what is free where nothing is said.
+    pub(crate) memory: Option<u32>,
     /// For one answer, in seconds.
     pub(crate) timeout: u16,
     pub(crate) seed: Option<u64>,
@@ -77,14 +97,31 @@ pub(crate) async fn carry_out(
     command: &str,
     select: impl FnOnce(Result<(), &str>, RunInfo) -> Result<Selection, Failure>,
 ) -> Result<Ended, Failure> {
-    // From here on a signal ends the run in order: containers go, and what ended is in the report.
-    let failed = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-
+    let stop = Signals::listen()?;
     let info = run_info(how.seed, command)?;
     let lab = Lab::new(LabOptions { run_id: info.id.clone() }).await;
-    let Selection { plan, omitted } = select(lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
+    let selection = select(lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
+    let targets = selection.plan.targets.clone();
+    let wanted: Vec<&KnownTarget> = catalogue
+        .targets
+        .iter()
+        .filter(|known| targets.iter().any(|target| target.id == known.target.id))
+        .collect();
+    execute(how, lab, selection, stop, async |context, cases| {
+        servers::all(&context, &wanted, &cases).await;
+        Ok(())
+    })
+    .await
+}
+
+/// Carries out a plan: writes it down, does `work`, and puts together what ended, also after a signal.
+pub(crate) async fn execute(
+    how: &How<'_>,
+    lab: Lab,
+    Selection { plan, omitted }: Selection,
+    mut stop: Signals,
+    work: impl AsyncFnOnce(Arc<Context>, Vec<PlannedCase>) -> Result<(), Failure>,
+) -> Result<Ended, Failure> {
     let path = how.out.cloned().unwrap_or_else(|| PathBuf::from("countersign-runs").join(&plan.run.id));
     let folder = RunFolder::create(&path)?;
     folder.write_plan(&plan)?;
@@ -99,6 +136,7 @@ pub(crate) async fn carry_out(
             why: Some(why),
             version: None,
             image: None,
+            discovery: Vec::new(),
         };
         record(&mut journal, &mut lines, JournalLine::Target(left_out))?;
     }
@@ -110,27 +148,30 @@ pub(crate) async fn carry_out(
         folder: folder.clone(),
         limits: Limits { answer: Duration::from_secs(how.timeout.into()), ..Limits::default() },
         seed: plan.run.seed,
+        run: plan.run.id.clone(),
+        discoveries: plan.discoveries(),
         slots: Semaphore::new(how.jobs.into()),
-        memory: Memory::of_this_machine(),
+        memory: Memory::new(how.memory),
+        builds: Semaphore::new(std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))),
         progress: Progress::new(selected.len() as u64),
         running: Mutex::default(),
         ended,
     });
-    let wanted: Vec<&KnownTarget> = catalogue
-        .targets
-        .iter()
-        .filter(|known| plan.targets.iter().any(|target| target.id == known.target.id))
-        .collect();
-    let work = servers::all(&context, &wanted, &selected);
-    tokio::pin!(work);
     let (mut stopped, mut failure, mut working) = (None, None, true);
-    while working && stopped.is_none() && failure.is_none() {
-        tokio::select! {
-            // Endings first: what is known goes to disk before anything else happens.
-            biased;
-            Some(line) = endings.recv() => failure = record(&mut journal, &mut lines, line).err(),
-            exit = signalled(&mut interrupt, &mut terminate) => stopped = Some(exit),
-            () = &mut work => working = false,
+    {
+        let work = work(Arc::clone(&context), selected);
+        tokio::pin!(work);
+        while working && stopped.is_none() && failure.is_none() {
+            tokio::select! {
+                // Endings first: what is known goes to disk before anything else happens.
+                biased;
+                Some(line) = endings.recv() => failure = record(&mut journal, &mut lines, line).err(),
+                exit = stop.next() => stopped = Some(exit),
+                result = &mut work => {
+                    working = false;
+                    failure = result.err();
+                }
+            }
         }
     }
     while let Ok(line) = endings.try_recv() {
@@ -163,14 +204,32 @@ fn record(journal: &mut Journal, lines: &mut Vec<JournalLine>, line: JournalLine
     Ok(())
 }
 
-async fn signalled(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
-    tokio::select! {
-        _ = interrupt.recv() => Exit::Interrupted,
-        _ = terminate.recv() => Exit::Terminated,
+/// The signals that end a run in order: containers go, and what ended is in the report.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From here on they do not end this process.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let failed = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// How the run ends by the next one.
+    pub(crate) async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
     }
 }
 
-fn run_info(wanted: Option<u64>, command: &str) -> Result<RunInfo, Failure> {
+pub(crate) fn run_info(wanted: Option<u64>, command: &str) -> Result<RunInfo, Failure> {
     let mut random = [0; 12];
     getrandom::fill(&mut random)
         .map_err(|e| Failure::environment(format!("failed to get random numbers: {e}")))?;

@@ -5,6 +5,7 @@ use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::Failure;
 use crate::interposed;
 use crate::names;
+use model::discovery::plan_discovery;
 use model::plan::{PROBE, PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::target::TargetKind;
@@ -29,8 +30,9 @@ pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), F
 }
 
 /// Fails where a target that was named does not exist.
-pub(crate) fn check_targets(given: &[String], catalogue: &Catalogue) -> Result<(), Failure> {
-    names::check("target", given, catalogue.targets.iter().map(|t| t.target.id.as_str()).chain([ALL]))
+pub(crate) fn check_targets(targets: &[String], catalogue: &Catalogue) -> Result<(), Failure> {
+    let named: Vec<String> = targets.iter().filter(|name| *name != ALL).cloned().collect();
+    names::check("target", &named, catalogue.targets.iter().map(|t| t.target.id.as_str()))
 }
 
 /// Plans a run. `engine` says why there is no Docker engine, where there is none.
@@ -91,7 +93,13 @@ pub(crate) fn select(
     let plan = Plan {
         schema: SCHEMA,
         run,
-        targets: planned.iter().map(|target| planned_target(target)).collect(),
+        targets: planned
+            .iter()
+            .map(|target| PlannedTarget {
+                discovery: plan_discovery(target, &cases),
+                ..planned_target(target)
+            })
+            .collect(),
         expectations: planned.iter().flat_map(|target| plan_expectations(target, &known)).collect(),
         cases,
         shard,
@@ -99,8 +107,8 @@ pub(crate) fn select(
     Ok(Selection { plan, omitted })
 }
 
-fn planned_target(target: &Target) -> PlannedTarget {
-    PlannedTarget { id: target.id.clone(), title: target.title.clone() }
+pub(crate) fn planned_target(target: &Target) -> PlannedTarget {
+    PlannedTarget { id: target.id.clone(), title: target.title.clone(), discovery: None, external: None }
 }
 
 /// The targets of the run, and those left out.
@@ -116,7 +124,7 @@ pub(crate) fn targets<'c>(
         if names.is_empty() {
             case.iter().any(|case| case.ends_with(&suffix))
         } else {
-            names.iter().any(|name| *name == target.id || name == ALL)
+            names.contains(&target.id) || names.iter().any(|name| name == ALL)
         }
     };
     let any_named = !names.is_empty() || !case.is_empty();

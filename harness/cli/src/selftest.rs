@@ -1,11 +1,15 @@
 //! `selftest`: every rule against every defect.
 
+mod declared;
+
 use crate::args::SelftestArgs;
 use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::{Exit, Failure};
 use crate::names;
 use crate::run::{Ended, How, carry_out};
 use crate::select::{self, Selection};
+use declared::FALSE_DECLARATION;
+use model::discovery::plan_discovery;
 use model::plan::{Interposed, PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::scenario::Expect;
@@ -113,10 +117,18 @@ pub(crate) fn selftest(args: &SelftestArgs, command: &str) -> Result<Exit, Failu
 
 async fn drive(args: &SelftestArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let how = How { out: args.out.as_ref(), jobs: args.jobs, timeout: args.timeout, seed: None };
+    let how = How {
+        out: args.out.as_ref(),
+        jobs: args.jobs,
+        memory: args.memory,
+        timeout: args.timeout,
+        seed: None,
+    };
     let select = |engine: Result<(), &str>, info: RunInfo| select(args, catalogue, engine, info);
-    let Ended { folder, results, stopped } = carry_out(&how, catalogue, command, select).await?;
+    let Ended { folder, mut results, stopped } = carry_out(&how, catalogue, command, select).await?;
     folder.write_results(&results)?;
+    let falsely = is_wanted(args, FALSE_DECLARATION.id);
+    results.cases.extend(declared::cases(&folder, &results, falsely));
     let rules: Vec<KnownRule> =
         judge::rules().map(|rule| KnownRule { id: rule.id, title: rule.title, level: rule.level }).collect();
     let defects: Vec<KnownDefect> =
@@ -134,7 +146,7 @@ fn defects() -> Vec<KnownDefect> {
     let servers = interpose::defects().iter();
     let servers =
         servers.map(|defect| KnownDefect { id: defect.id, title: defect.title, meant_for: defect.trips });
-    servers.chain(FAULTY_CLIENTS.iter().copied()).collect()
+    servers.chain(FAULTY_CLIENTS.iter().copied()).chain([FALSE_DECLARATION]).collect()
 }
 
 fn is_wanted(args: &SelftestArgs, defect: &str) -> bool {
@@ -198,7 +210,10 @@ fn select(
         run,
         targets: planned
             .iter()
-            .map(|target| PlannedTarget { id: target.id.clone(), title: target.title.clone() })
+            .map(|target| PlannedTarget {
+                discovery: plan_discovery(target, &clean),
+                ..select::planned_target(target)
+            })
             .collect(),
         expectations: planned.iter().flat_map(|target| plan_expectations(target, &everything)).collect(),
         shard: cases.iter().map(|case| case.id.clone()).collect(),

@@ -1,6 +1,12 @@
 //! The work of a run: each target prepared once, one server per effective policy, its cases on it.
 
+mod logs;
+
+pub(crate) use logs::save_logs;
+use logs::write_log;
+
 use crate::catalogue::KnownTarget;
+use crate::discovery;
 use crate::files::RunFolder;
 use crate::interposed;
 use crate::judging::{graded, line};
@@ -11,15 +17,14 @@ use futures_util::stream::{self, StreamExt};
 use lab::{Effective, LabError, Prepared, Server};
 use model::results::{JournalLine, TargetResult, TargetState};
 use model::target::TargetKind;
-use model::{CaseResult, PlannedCase, Target};
+use model::{CaseResult, Discovery, PlannedCase, Target};
 use probe::Endpoint;
 use smb::ntlm::Password;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 /// Runs every case on its target, all targets at the same time. Every case ends with a line to `context.ended`.
 pub(crate) async fn all(context: &Arc<Context>, targets: &[&KnownTarget], cases: &[PlannedCase]) {
@@ -41,7 +46,7 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
     }
     if cases.is_empty() {
         let why = "no case of this run can run on it, so it was not started".to_owned();
-        report_target(context, target, TargetState::Omitted, Some(why), None);
+        report_target(context, target, TargetState::Omitted, Some(why), About::default());
         return;
     }
     let task = Arc::new(context.progress.task(&target.id));
@@ -49,12 +54,16 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
         let task = Arc::clone(&task);
         move |text: &str| task.say(text)
     };
-    let prepared = context.lab.prepare(target, &known.files, &say).await;
+    let prepared = {
+        task.say("waits for its turn to be built");
+        let _turn = context.builds.acquire().await;
+        context.lab.prepare(target, &known.files, &say).await
+    };
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             let why = give_up(context, target, &cases, "prepare", &error);
-            report_target(context, target, TargetState::Failed, Some(why), None);
+            report_target(context, target, TargetState::Failed, Some(why), About::default());
             return;
         }
     };
@@ -71,32 +80,40 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
         }
     }
     task.say("starting servers");
-    let mut work: Vec<(Effective, Vec<PlannedCase>)> = groups.into_iter().collect();
+    let planned = context.discoveries.get(&target.id);
+    let asked = planned.and_then(|planned| planned.server.as_ref());
+    // What cannot be set up has no cases here, and is said of those.
+    let asked = asked.and_then(|policy| context.lab.effective(target, &known.files, policy).ok());
+    let mut work: Vec<Work> = groups.into_iter().map(Work::of).collect();
     let mut at_once = work.len();
     if target.server_per_case {
-        let alone = |(effective, cases): (Effective, Vec<PlannedCase>)| {
-            cases.into_iter().map(move |case| (effective.clone(), vec![case]))
-        };
-        work = work.into_iter().flat_map(alone).collect();
+        work = work.into_iter().flat_map(Work::alone).collect();
         at_once = target.parallel_cases.get().into();
+    }
+    match work.iter_mut().find(|work| !target.server_per_case && Some(&work.effective) == asked.as_ref()) {
+        Some(work) => work.asked = true,
+        // This shard has no case on it, or every case has a server of its own.
+        None => work.extend(asked.map(|effective| Work { effective, cases: Vec::new(), asked: true })),
     }
     if let Some(limit) = target.parallel_servers {
         at_once = at_once.min(limit.get().into());
     }
     let said = AtomicBool::new(false);
     let ends: Vec<_> = stream::iter(work.into_iter().zip(1_usize..))
-        .map(|((effective, cases), number)| {
+        .map(|(work, number)| {
             let (prepared, said) = (&prepared, &said);
-            async move { server(context, target, prepared, &effective, cases, (number, said)).await }
+            async move { server(context, target, prepared, work, (number, said)).await }
         })
         .buffer_unordered(at_once.max(1))
         .collect()
         .await;
     drop((say, task));
-    let mut about = None;
+    let mut about = About::default();
     for end in ends {
         match end {
-            Ok(said) => about = Some(said),
+            Ok(said) => {
+                about = About { discovery: [about.discovery, said.discovery].concat(), ..said };
+            }
             Err(why) => failed.push(why),
         }
     }
@@ -105,43 +122,90 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
     report_target(context, target, state, failed.into_iter().next(), about);
 }
 
-/// What a server says it is: its version and its image.
-type About = (Option<String>, Option<String>);
+/// What is known of a target's servers.
+#[derive(Clone, Default)]
+pub(crate) struct About {
+    pub(crate) version: Option<String>,
+    pub(crate) image: Option<String>,
+    pub(crate) discovery: Vec<Discovery>,
+}
+
+/// The cases of one server.
+struct Work {
+    effective: Effective,
+    cases: Vec<PlannedCase>,
+    /// Whether it is the one that is asked what the target does.
+    asked: bool,
+}
+
+impl Work {
+    fn of((effective, cases): (Effective, Vec<PlannedCase>)) -> Self {
+        Self { effective, cases, asked: false }
+    }
+
+    /// The same with a server for every case.
+    fn alone(self) -> impl Iterator<Item = Self> {
+        let effective = self.effective;
+        self.cases.into_iter().map(move |case| Self::of((effective.clone(), vec![case])))
+    }
+}
 
 /// Starts one server and runs the cases of its policy on it. Says what the server is, or why it did not start.
 async fn server(
     context: &Arc<Context>,
     target: &Target,
     prepared: &Prepared,
-    effective: &Effective,
-    cases: Vec<PlannedCase>,
+    Work { effective, cases, asked }: Work,
     (number, said): (usize, &AtomicBool),
 ) -> Result<About, String> {
     let log = format!("evidence/logs/{}-{number}.log", target.id);
-    // Until this server is gone again.
-    let _memory = match &target.container {
-        Some(spec) => context.memory.take(spec.memory_mib).await,
-        None => None,
-    };
-    let server = match context.lab.start(prepared, effective).await {
+    let size = target.container.as_ref().map_or(0, |spec| spec.memory_mib);
+    let _room = context.memory.take(size).await;
+    let server = match context.lab.start(prepared, &effective).await {
         Ok(server) => Arc::new(server),
         Err(error) => {
             return Err(give_up(context, target, &cases, &format!("start-{number}"), &error));
         }
     };
-    let about = (server.version.clone(), server.image.clone());
+    let mut about =
+        About { version: server.version.clone(), image: server.image.clone(), discovery: Vec::new() };
     // Said at once: a run that is killed later did have this server.
     if !said.swap(true, Ordering::Relaxed) {
-        report_target(context, target, TargetState::Ready, None, Some(about.clone()));
+        report_target(context, target, TargetState::Ready, None, about.clone());
     }
     if let Ok(mut running) = context.running.lock() {
         running.push((log.clone(), Arc::clone(&server)));
     }
     let endpoint = Arc::new(endpoint(target, &server));
+    let log_of_container = (target.kind == TargetKind::Container).then(|| log.clone());
+    if let Some(planned) = context.discoveries.get(&target.id).filter(|_| asked) {
+        let found = discovery::ask(context, &target.id, planned, &endpoint, log_of_container.clone()).await;
+        about.discovery.push(found);
+        report_target(context, target, TargetState::Ready, None, about.clone());
+    }
+    cases_on(context, target, &endpoint, cases, log_of_container.as_deref()).await;
+    write_log(context, &log, &server.logs().await);
+    if let Ok(mut running) = context.running.lock() {
+        running.retain(|(_, other)| !Arc::ptr_eq(other, &server));
+    }
+    if let Some(server) = Arc::into_inner(server) {
+        server.stop().await;
+    }
+    Ok(about)
+}
+
+/// Runs cases on a server that is there, as many at the same time as it takes.
+pub(crate) async fn cases_on(
+    context: &Arc<Context>,
+    target: &Target,
+    endpoint: &Arc<Endpoint>,
+    cases: Vec<PlannedCase>,
+    log: Option<&str>,
+) {
     let places = Arc::new(Semaphore::new(target.parallel_cases.get().into()));
     join_all(cases.into_iter().map(|case| {
-        let (context, endpoint) = (Arc::clone(context), Arc::clone(&endpoint));
-        let log = (target.kind == TargetKind::Container).then(|| log.clone());
+        let (context, endpoint) = (Arc::clone(context), Arc::clone(endpoint));
+        let log = log.map(str::to_owned);
         let places = Arc::clone(&places);
         async move {
             let _place = places.acquire().await;
@@ -158,29 +222,7 @@ async fn server(
         }
     }))
     .await;
-    write_log(context, &log, &server.logs().await);
-    if let Ok(mut running) = context.running.lock() {
-        running.retain(|(_, other)| !Arc::ptr_eq(other, &server));
-    }
-    if let Some(server) = Arc::into_inner(server) {
-        server.stop().await;
-    }
-    Ok(about)
 }
-
-/// Writes the logs of the servers that are still up.
-pub(crate) async fn save_logs(context: &Context) {
-    let running = context.running.lock().map(|mut running| std::mem::take(&mut *running)).unwrap_or_default();
-    join_all(running.into_iter().map(|(log, server)| async move {
-        if let Ok(text) = timeout(LOGS, server.logs()).await {
-            write_log(context, &log, &text);
-        }
-    }))
-    .await;
-}
-
-/// How long an engine has to hand out a log when the run is being stopped.
-const LOGS: Duration = Duration::from_secs(5);
 
 fn endpoint(target: &Target, server: &Server) -> Endpoint {
     Endpoint {
@@ -189,6 +231,8 @@ fn endpoint(target: &Target, server: &Server) -> Endpoint {
         domain: server.account.domain.clone(),
         password: Password::new(server.account.password.expose()),
         shares: target.shares.clone(),
+        host: None,
+        folder: None,
     }
 }
 
@@ -217,7 +261,7 @@ async fn run_case(
     graded(case, context.folder.path(), &relative, millis)
 }
 
-fn end(context: &Context, result: CaseResult) {
+pub(crate) fn end(context: &Context, result: CaseResult) {
     context.progress.case_ended();
     // The receiver is gone only when the run is over.
     let _ = context.ended.send(line(result));
@@ -244,25 +288,14 @@ fn give_up(
     why
 }
 
-fn report_target(
+pub(crate) fn report_target(
     context: &Context,
     target: &Target,
     state: TargetState,
     why: Option<String>,
-    about: Option<About>,
+    About { version, image, discovery }: About,
 ) {
-    let (version, image) = about.unwrap_or_default();
-    let result =
-        TargetResult { id: target.id.clone(), title: target.title.clone(), state, why, version, image };
+    let (id, title) = (target.id.clone(), target.title.clone());
+    let result = TargetResult { id, title, state, why, version, image, discovery };
     let _ = context.ended.send(JournalLine::Target(result));
-}
-
-/// Writes a log beside the evidence. That it cannot be written changes no verdict, so it is only said.
-fn write_log(context: &Context, relative: &str, text: &str) {
-    if text.is_empty() {
-        return; // What runs in this process logs nothing of its own.
-    }
-    if let Err(error) = context.folder.write_log(relative, text) {
-        anstream::eprintln!("countersign: {}", error.message);
-    }
 }

@@ -189,10 +189,12 @@ fn check_sidecar(sidecar: &Sidecar, problems: &mut Problems) {
             ));
         }
     }
+    // The steps of a discovery are its questions.
+    let steps = if sidecar.questions.is_empty() { sidecar.case.steps.len() } else { sidecar.questions.len() };
     for step in &sidecar.steps {
         let sent = connections.get(step.connection as usize).map_or(0, |connection| connection.to_server);
         let (from, to) = step.sent;
-        if from > to || to > sent || step.step as usize >= sidecar.case.steps.len() {
+        if from > to || to > sent || step.step as usize >= steps {
             problems.whole(format!(
                 "step {} is said to have sent bytes {from} to {to} of the {sent} of connection {}",
                 step.step, step.connection

@@ -3,6 +3,7 @@
 use crate::error::EvidenceError;
 use crate::files;
 use model::PlannedCase;
+use model::discovery::Question;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -25,6 +26,9 @@ pub struct Sidecar {
     pub session_keys: Vec<SessionKey>,
     /// Which step sent which bytes.
     pub steps: Vec<StepRecord>,
+    /// What was asked, where this is a discovery: its steps are these questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
     /// Where the server's log is, relative to the run folder.
     pub server_log: Option<String>,
     /// Why the harness stopped early. Text for people: a verdict names it as its cause and reads nothing out of it.
@@ -43,6 +47,7 @@ impl Sidecar {
             server: server.into(),
             session_keys: Vec::new(),
             steps: Vec::new(),
+            questions: Vec::new(),
             server_log: None,
             problem: None,
             recorded: Recorded::default(),

@@ -5,6 +5,7 @@
 //! with comes from what both sides were *set to*.
 
 mod contexts;
+pub mod discovery;
 mod interposed;
 pub mod invariants;
 mod line;
@@ -263,6 +264,7 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             level: CheckLevel::Must,
             cites: &["MS-SMB2 3.2.5.14.12", "MS-SMB2 3.3.5.15.12", "MS-SMB2 3.2.5.1.3", "MS-CIFS 3.3.5.2.3"],
         },
+        discovery::RULE,
         RuleInfo {
             id: RELAYED_RULE,
             title: "Who relays a client's logon can do nothing in the session, because he cannot sign",

@@ -58,6 +58,7 @@ impl Effective {
                 });
             }
             (TargetKind::Embedded, _) => embedded(policy).map_err(cannot)?,
+            (TargetKind::External, _) => return Err(cannot("it is not ours to set".to_owned())),
         };
         Ok(Self { target: target.id.clone(), dialects: policy.dialects, setting })
     }

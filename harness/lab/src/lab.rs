@@ -34,6 +34,13 @@ impl Lab {
         Self { run_id: options.run_id, engine, account: Account::random() }
     }
 
+    /// A lab that brings nothing up: what is tested is somebody's.
+    #[must_use]
+    pub fn idle(options: LabOptions) -> Self {
+        let engine = Err("no server is brought up in this run".to_owned());
+        Self { run_id: options.run_id, engine, account: Account::random() }
+    }
+
     /// Whether containers can be run.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Known deviations of one target, as data: exact rule, condition on axes, reason, link.
 
 use crate::case::Axes;
+use crate::discovery::DECLARED_RULE;
 use crate::outcome::{Kind, Outcome, Why};
 use crate::scenario::AxisValues;
 use crate::words::Algorithm;
@@ -55,10 +56,26 @@ impl<'de> Deserialize<'de> for Condition {
     }
 }
 
+/// `axis=word|word,axis=word`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<String> =
+            self.0.iter().map(|(axis, words)| format!("{axis}={}", words.join("|"))).collect();
+        f.pad(&all.join(","))
+    }
+}
+
 impl Condition {
     /// Whether `word` of `axis` is among what is asked for.
     pub(crate) fn names(&self, axis: &str, word: &str) -> bool {
         self.0.get(axis).is_some_and(|words| words.iter().any(|known| known == word))
+    }
+
+    /// Whether it asks for nothing but these axes with these words: then it is about whatever has them.
+    pub(crate) fn is_within(&self, axes: &[(&str, &str)]) -> bool {
+        self.0.iter().all(|(axis, words)| {
+            axes.iter().any(|(name, word)| name == axis && words.iter().any(|known| known == word))
+        })
     }
 
     /// Whether a case of `scenario` with these axes is meant.
@@ -152,14 +169,38 @@ struct File {
 /// A message that shows the line.
 pub fn parse_expectations(text: &str) -> Result<Vec<Expectation>, String> {
     let file: File = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
-    match file.expectation.iter().position(|it| it.rule == OUTCOME_RULE && it.outcome.is_none()) {
-        Some(number) => Err(format!(
-            "expectation {}: `{OUTCOME_RULE}` needs the outcome that is known, such as outcome = {{ kind = \"signed\" }}",
-            number + 1
-        )),
-        None => Ok(file.expectation),
-    }
+    check_expectations(&file.expectation)?;
+    Ok(file.expectation)
 }
+
+/// Checks what the form of expectations does not.
+///
+/// # Errors
+/// The first that lacks something, by its number.
+pub(crate) fn check_expectations(all: &[Expectation]) -> Result<(), String> {
+    for (expectation, number) in all.iter().zip(1..) {
+        if expectation.rule == OUTCOME_RULE && expectation.outcome.is_none() {
+            return Err(format!(
+                "expectation {number}: `{OUTCOME_RULE}` needs the outcome that is known, such as outcome = {{ kind = \"signed\" }}"
+            ));
+        }
+        if expectation.rule == DECLARED_RULE {
+            return Err(format!(
+                "expectation {number}: `{DECLARED_RULE}` is not to be expected: say what the server does in its target file"
+            ));
+        }
+        if expectation.reason.trim().is_empty() || expectation.reason.trim_start().starts_with(TODO) {
+            return Err(format!(
+                "expectation {number}, about `{}`: its reason is still to be written: find out why it is so, and say it",
+                expectation.rule
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How the reason of a draft begins.
+pub const TODO: &str = "TODO";
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,12 @@
 
 pub mod case;
 pub mod client;
+pub mod diff;
+pub mod discovery;
+pub mod draft;
 pub mod expectation;
+pub mod external;
+pub mod merge;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
@@ -22,6 +27,7 @@ pub mod words;
 
 pub use case::{Axes, CaseId};
 pub use client::KnownClient;
+pub use discovery::Discovery;
 pub use expectation::{Expectation, ExpectationState};
 pub use outcome::{As, CheckLevel, Counted, Finding, FrameRef, Outcome, Shown, Subject, Verdict};
 pub use plan::{Plan, PlannedCase};

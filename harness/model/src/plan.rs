@@ -2,7 +2,9 @@
 
 use crate::case::{Axes, CaseId};
 use crate::client::KnownClient;
+use crate::discovery::PlannedDiscovery;
 use crate::expectation::Expectation;
+use crate::external::PlannedExternal;
 use crate::outcome::{CheckLevel, Outcome};
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
@@ -15,7 +17,7 @@ use crate::words::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The id of the wire-level client.
 pub const PROBE: &str = "probe";
@@ -113,6 +115,12 @@ pub struct PlannedTarget {
     pub id: String,
     /// What a person calls it.
     pub title: String,
+    /// What it is asked before the scenarios; nothing where no case can run on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<PlannedDiscovery>,
+    /// What the operator allows on a server that is somebody's; nothing where it is one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<PlannedExternal>,
 }
 
 /// What `plan.json` holds. It never depends on a server's answers.
@@ -133,6 +141,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What each target is asked before the scenarios, by its slug.
+    #[must_use]
+    pub fn discoveries(&self) -> BTreeMap<String, PlannedDiscovery> {
+        let of = |target: &PlannedTarget| Some((target.id.clone(), target.discovery.clone()?));
+        self.targets.iter().filter_map(of).collect()
+    }
+
     /// The cases of this shard, in order.
     pub fn selected(&self) -> impl Iterator<Item = &PlannedCase> {
         let ids: BTreeSet<&CaseId> = self.shard.iter().collect();
@@ -423,7 +438,7 @@ fn multi_protocol(dialects: &[Dialect]) -> Option<Step> {
     let mut protocols = vec![Protocol::NtLm012];
     protocols.extend(dialects.contains(&Dialect::Smb202).then_some(Protocol::Smb2002));
     protocols.extend(dialects.iter().any(|d| *d > Dialect::Smb202).then_some(Protocol::Smb2Wildcard));
-    Some(Step::new(Action::MultiProtocolNegotiate, protocols))
+    Some(Step { protocols: Some(protocols), ..Step::of(Action::MultiProtocolNegotiate) })
 }
 
 /// The dialects a client offers, oldest first: the one of the cell, the older ones where the scenario says so, and what its

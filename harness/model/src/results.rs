@@ -1,6 +1,7 @@
 //! `results.json` and its journal `results.jsonl`: the file everything else reads.
 
 use crate::case::{Axes, CaseId};
+use crate::discovery::Discovery;
 use crate::expectation::{Condition, ExpectationState, ExpectedOutcome};
 use crate::outcome::{CheckLevel, Finding, Outcome, Verdict};
 use crate::plan::{Plan, PlannedCase};
@@ -53,6 +54,9 @@ pub struct TargetResult {
     pub version: Option<String>,
     /// The image it ran from.
     pub image: Option<String>,
+    /// What it was seen to do, beside what is claimed of it: one for every run that was merged into this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discovery: Vec<Discovery>,
 }
 
 /// What became of a known deviation.
@@ -257,6 +261,7 @@ impl Results {
                     why: Some("the run ended before it was up".to_owned()),
                     version: None,
                     image: None,
+                    discovery: Vec::new(),
                 });
             }
         }
@@ -301,7 +306,8 @@ impl Results {
         if expected { Status::Expected } else { Status::Unexpected }
     }
 
-    /// The exit status of the run: 1 deviation, fixed or stale expectation; 3 something inconclusive; 4 nothing
+    /// The exit status of the run: 1 deviation, also of what a target declares, fixed or stale expectation; 3 something
+    /// inconclusive; 4 nothing
     /// planned; 0 all as expected. When several hold: 1, then 3.
     #[must_use]
     pub fn exit_status(&self, fail_on: FailOn) -> u8 {
@@ -316,9 +322,11 @@ impl Results {
             .expectations
             .iter()
             .any(|e| matches!(e.state, ExpectationState::Fixed | ExpectationState::Stale));
-        if unexpected || dead {
+        let seen = || self.targets.iter().flat_map(|target| &target.discovery);
+        let contradicted = seen().flat_map(|it| &it.findings).any(|finding| fail_on.fails(finding.level));
+        if unexpected || dead || contradicted {
             1
-        } else if self.summary.inconclusive > 0 {
+        } else if self.summary.inconclusive > 0 || seen().any(Discovery::is_open) {
             3
         } else {
             0

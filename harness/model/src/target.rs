@@ -3,6 +3,7 @@
 //! Everything that is special to one server stands in `containers/servers/NAME/`; no code names a server.
 
 use crate::case::is_slug;
+use crate::discovery::Claims;
 use crate::expectation::{Condition, Expectation, parse_expectations};
 use crate::profile::{Encryption, ServerPolicy};
 use crate::scenario::{Action, ShareRole};
@@ -54,6 +55,12 @@ pub struct Target {
     /// Its known deviations.
     #[serde(skip)]
     pub expectations: Vec<Expectation>,
+    /// What is claimed of a server that is not ours to set; of the others it follows from what they are set to.
+    #[serde(skip)]
+    pub claims: Claims,
+    /// Whether logons that must fail may be tried on a server that is not ours: it can lock the account for them.
+    #[serde(skip)]
+    pub failed_logons: bool,
 }
 
 /// How a target is brought up.
@@ -64,6 +71,9 @@ pub enum TargetKind {
     Embedded,
     /// In a container.
     Container,
+    /// Not at all: it is somebody's, at an address.
+    #[serde(skip)]
+    External,
 }
 
 /// Share names by role.
@@ -211,6 +221,12 @@ impl Target {
                 "the folder's name is not made of letters, digits, `.`, `_` and `-`".into(),
             ));
         }
+        if id == "all" {
+            return Err(error(
+                "target.toml",
+                "`all` stands for every target: call the folder something else".into(),
+            ));
+        }
         if (parsed.kind == TargetKind::Container) != parsed.container.is_some() {
             return Err(error(
                 "target.toml",
@@ -256,6 +272,11 @@ impl Target {
             }
         };
         self.dialects.iter().find(does).map(|own| (own.lowest, own.highest))
+    }
+
+    /// Whether it declares that it does not do what has these axes, whatever else a case has.
+    pub(crate) fn denies(&self, axes: &[(&str, &str)]) -> bool {
+        self.unsupported.iter().any(|u| u.when.is_within(axes))
     }
 
     /// Why this target cannot be set to `policy`: it speaks other dialects, or its words lack one the policy needs.

@@ -17,7 +17,7 @@ pub(crate) struct Context<'c> {
     pub(crate) link: &'c mut Link,
     /// The client's GUID: random, but the same for the same seed.
     pub(crate) guid: [u8; 16],
-    /// The name of the case's own file, which nobody else uses.
+    /// The path of the case's own file, which nobody else uses.
     pub(crate) file_name: String,
 }
 
@@ -31,12 +31,19 @@ impl<'c> Context<'c> {
         let mut guid = [0; 16];
         guid[..8].copy_from_slice(&part("guid-low").to_le_bytes());
         guid[8..].copy_from_slice(&part("guid-high").to_le_bytes());
-        let file_name = format!("countersign-{:016x}.tmp", part("file"));
+        let folder = endpoint.folder.as_ref().map(|folder| format!("{folder}\\")).unwrap_or_default();
+        let file_name = format!("{folder}countersign-{:016x}.tmp", part("file"));
         Self { case, endpoint, link, guid, file_name }
     }
 
     /// `server\share` without what a UNC path begins with: one backslash or two.
     pub(crate) fn share(&self, role: ShareRole) -> String {
-        format!("{}\\{}", self.endpoint.address.ip(), self.endpoint.shares.name(role))
+        let host = self.endpoint.host.clone().unwrap_or_else(|| self.endpoint.address.ip().to_string());
+        format!("{host}\\{}", self.endpoint.shares.name(role))
+    }
+
+    /// The last part of the path of the case's own file.
+    pub(crate) fn base_name(&self) -> &str {
+        self.file_name.rsplit('\\').next().unwrap_or_default()
     }
 }

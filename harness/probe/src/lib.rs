@@ -6,13 +6,16 @@
 
 mod client;
 mod context;
+mod discover;
 mod link;
 mod logon;
 mod smb1;
 mod smb2;
 mod stop;
+mod workspace;
 
 use context::Context;
+pub use discover::discover;
 use evidence::{Recorder, SessionKey, StepRecord};
 use link::Link;
 use model::PlannedCase;
@@ -21,6 +24,7 @@ use smb::ntlm::Password;
 use std::net::SocketAddr;
 use std::time::Duration;
 pub(crate) use stop::Stop;
+pub use workspace::{Denied, Workspace, mount};
 
 /// Where a server is and who may log on to it.
 #[derive(Debug, Clone)]
@@ -35,6 +39,10 @@ pub struct Endpoint {
     pub password: Password,
     /// What its shares are called.
     pub shares: Shares,
+    /// What it is called in UNC paths; its IP address where nothing is said.
+    pub host: Option<String>,
+    /// The directory of a share to work in, where it is not the root: a server that is somebody's.
+    pub folder: Option<String>,
 }
 
 /// Bounds on what a server can make the client wait for or hold.

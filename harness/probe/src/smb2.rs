@@ -11,6 +11,9 @@ mod logon;
 mod negotiate;
 mod pipe;
 mod steps;
+mod workspace;
+
+pub(crate) use workspace::Entry;
 
 use crate::context::Context;
 use inbox::Inbox;

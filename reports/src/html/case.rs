@@ -32,7 +32,12 @@ pub(super) struct Evidence {
 
 impl Evidence {
     pub(super) fn of(case: &CaseResult) -> Option<Self> {
-        case.evidence.as_deref().map(|path| Self { path: clean(path), href: href(path) })
+        case.evidence.as_deref().map(Self::at)
+    }
+
+    /// The file at a path of the run folder.
+    pub(super) fn at(path: &str) -> Self {
+        Self { path: clean(path), href: href(path) }
     }
 }
 

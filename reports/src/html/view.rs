@@ -1,15 +1,16 @@
 //! What the template shows: texts that are cleaned, links that are safe; askama escapes both.
 
-use super::case::{Case, Group, suites};
+use super::case::{Case, Evidence, Group, suites};
 use super::grid::Grid;
 use crate::digest;
+use crate::discovery;
 use crate::headline::Headline;
 use crate::matrix::matrices;
 use crate::outcomes::{self, Look, State};
 use crate::text::{clean, count, duration, known_for};
 use askama::Template;
 use model::results::{ExpectationResult, TargetResult};
-use model::{CaseResult, Results};
+use model::{CaseResult, Discovery, Results};
 
 /// How many failures the headline names.
 const FAILURES: usize = 5;
@@ -24,6 +25,7 @@ pub(super) struct Page {
     headline: Headline,
     tiles: Vec<Tile>,
     targets: Vec<Target>,
+    discoveries: Vec<Discovered>,
     grids: Vec<Grid>,
     groups: Vec<Group>,
     notes: Vec<Group>,
@@ -48,6 +50,15 @@ struct Target {
     version: String,
     image: String,
     why: String,
+}
+
+/// What was seen of a target.
+struct Discovered {
+    target: String,
+    line: String,
+    guid: String,
+    evidence: Option<Evidence>,
+    rows: Vec<discovery::Row>,
 }
 
 /// A known deviation.
@@ -106,6 +117,7 @@ impl Page {
                 .collect(),
             headline,
             targets: results.targets.iter().map(Target::of).collect(),
+            discoveries: results.targets.iter().flat_map(Discovered::of).collect(),
             grids: matrices(results).iter().enumerate().map(|(i, matrix)| Grid::of(i, matrix)).collect(),
             groups: digest::unexpected(results).iter().map(Group::of).collect(),
             notes: digest::notes(results).iter().map(Group::of).collect(),
@@ -129,6 +141,19 @@ impl Target {
             image: text(&target.image),
             why: text(&target.why),
         }
+    }
+}
+
+impl Discovered {
+    fn of(target: &TargetResult) -> Vec<Self> {
+        let of = |seen: &Discovery| Self {
+            target: clean(&target.id),
+            line: discovery::line(seen),
+            guid: seen.server_guid.as_deref().map(clean).unwrap_or_default(),
+            evidence: seen.evidence.as_deref().map(Evidence::at),
+            rows: discovery::rows(seen),
+        };
+        target.discovery.iter().map(of).collect()
     }
 }
 

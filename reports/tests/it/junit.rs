@@ -43,9 +43,10 @@ fn every_case_is_a_test_case() {
 fn it_reads_back_with_the_counts_of_the_results() {
     let xml = reports::junit::render(&support::sample()).unwrap();
     let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
-    // 60 cases, two targets without any, four expectations.
-    assert_eq!(report.tests, 60 + 2 + 4);
-    // Six cases deviate and two expectations are dead; one case and one target are not known.
-    assert_eq!((report.failures, report.errors), (6 + 2, 1 + 1));
+    // 60 cases, two targets without any, three claims about one, four expectations.
+    assert_eq!(report.tests, 60 + 2 + 3 + 4);
+    // Six cases deviate, one claim is contradicted and two expectations are dead; one case, one target and one claim are
+    // not known.
+    assert_eq!((report.failures, report.errors), (6 + 1 + 2, 1 + 1 + 1));
     assert_eq!(report.skipped, 4 + 1 + 1);
 }

@@ -1,5 +1,6 @@
 //! Results that hold every state there is, and hostile text wherever a server could have put some.
 
+use model::discovery::{Capability, Discovery};
 use model::outcome::{As, By, Kind, Why};
 use model::results::{ExpectationResult, RunInfo, SCHEMA, Status, Summary, TargetResult, TargetState};
 use model::{
@@ -199,6 +200,41 @@ fn target(
         why: why.map(str::to_owned),
         version: version.map(str::to_owned),
         image: version.filter(|_| id == "nas").map(|_| format!("sha256:{}", "0123456789abcdef".repeat(4))),
+        discovery: if id == "nas" { vec![discovery()] } else { Vec::new() },
+    }
+}
+
+/// What was seen of a server: as claimed, otherwise than claimed, not found out, and claimed by nobody.
+fn discovery() -> Discovery {
+    let row = |id: &str, claimed: Option<&str>, observed: Option<&str>, why: Option<&str>| Capability {
+        id: id.to_owned(),
+        claimed: claimed.map(str::to_owned),
+        observed: observed.map(str::to_owned),
+        why: why.map(str::to_owned),
+        at: observed.map(|_| FrameRef { connection: 0, leg: None, frame: 5, element: 0, bytes: None }),
+    };
+    Discovery {
+        run: "20240102-030405-7f".to_owned(),
+        server_guid: Some("00112233445566778899aabbccddeeff".to_owned()),
+        capabilities: vec![
+            row("dialect/2.1", Some("yes"), Some("yes"), None),
+            row("dialect/3.1.1", Some("yes"), None, Some("the server did not answer in time")),
+            row("dialect/nt1", None, Some("yes"), None),
+            row("logon/unknown-user", None, Some("refused"), Some(HOSTILE)),
+            row("security-mode/smb2", None, Some("required"), None),
+            row("signing/aes-128-gmac", Some("yes"), Some("no"), None),
+        ],
+        checks: 2,
+        findings: vec![Finding {
+            rule: "target/declared".to_owned(),
+            level: CheckLevel::Must,
+            subject: Subject::Server,
+            at: None,
+            expected: "signing/aes-128-gmac: yes, as the target declares or is set to".to_owned(),
+            got: "signing/aes-128-gmac: no".to_owned(),
+            cites: vec!["MS-SMB2 3.3.5.4".to_owned()],
+        }],
+        evidence: Some("evidence/discovery/20240102-030405-7f@nas.pcapng".to_owned()),
     }
 }
 

@@ -126,7 +126,8 @@ impl Bench {
             }
             None => ("countersign".to_owned(), "WORKGROUP".to_owned(), Password::new("no server knows it")),
         };
-        Endpoint { address, user, domain, password, shares: self.target.shares.clone() }
+        let shares = self.target.shares.clone();
+        Endpoint { address, user, domain, password, shares, host: None, folder: None }
     }
 
     /// Runs a case and writes its evidence, as `countersign run` does.

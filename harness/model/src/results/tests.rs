@@ -29,7 +29,12 @@ fn plan(unsupported: &str, expectations: &str) -> Plan {
             seed: 1,
             command: "countersign run".to_owned(),
         },
-        targets: vec![PlannedTarget { id: "t".to_owned(), title: "T".to_owned() }],
+        targets: vec![PlannedTarget {
+            id: "t".to_owned(),
+            title: "T".to_owned(),
+            discovery: None,
+            external: None,
+        }],
         expectations: plan_expectations(&target, &cases),
         shard: cases.iter().map(|case| case.id.clone()).collect(),
         cases,
@@ -111,6 +116,7 @@ fn the_last_line_about_a_case_or_a_target_counts() {
         why: None,
         version: None,
         image: None,
+        discovery: Vec::new(),
     };
     let mut journal = all_but(&plan, 0, &[]);
     journal.insert(0, CaseResult::inconclusive(&plan.cases[0], "first try"));
@@ -129,6 +135,7 @@ fn every_planned_target_appears_and_an_omitted_one_stays() {
         why: Some("no engine".to_owned()),
         version: None,
         image: None,
+        discovery: Vec::new(),
     };
     let plan = plan("", "");
     let results = Results::assemble(&plan, vec![omitted], all_but(&plan, 0, &[]));

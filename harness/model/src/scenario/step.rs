@@ -213,17 +213,11 @@ pub struct Step {
 }
 
 impl Step {
-    /// A step that asks for a dialect with these strings, and expects nothing unusual.
-    pub(crate) fn new(action: Action, protocols: Vec<Protocol>) -> Self {
-        Self {
-            action,
-            share: None,
-            protocols: Some(protocols),
-            count: None,
-            when: None,
-            deviate: None,
-            expect: StepExpect::default(),
-        }
+    /// The plain step that does this and expects success.
+    #[must_use]
+    pub fn of(action: Action) -> Self {
+        let expect = StepExpect { status: success(), or: None, level: must() };
+        Self { action, share: None, protocols: None, count: None, when: None, deviate: None, expect }
     }
 
     /// Whether it belongs to the cell of `scenario` with these axes.

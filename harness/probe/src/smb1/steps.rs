@@ -205,7 +205,8 @@ impl Client<'_> {
             impersonation_level: ImpersonationLevel::IMPERSONATION,
             ..Default::default()
         };
-        let root = root.with_name(self.is_unicode(), "\\").map_err(Stop::RequestSmb1)?;
+        let folder = self.context.endpoint.folder.as_deref().unwrap_or_default();
+        let root = root.with_name(self.is_unicode(), &format!("\\{folder}")).map_err(Stop::RequestSmb1)?;
         let answer = self.exchange(&root, None, recorder).await?;
         if !answer.is_success() {
             return Ok(()); // The judge sees the status.

@@ -45,7 +45,7 @@ impl Client<'_> {
         }
         let sent = self.watch(&watched, recorder).await?;
         self.interim(&sent, recorder).await?;
-        let body = own_file(&format!("{}\\{}", watched.name, self.context.file_name));
+        let body = own_file(&format!("{}\\{}", watched.name, self.context.base_name()));
         let Some(file) = self.create(&body, recorder).await? else { return Ok(()) };
         self.answer(&sent, recorder).await?;
         self.close(file, recorder).await?;

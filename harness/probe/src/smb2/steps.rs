@@ -288,7 +288,7 @@ impl Client<'_> {
         self.exchange(&body, Sign::AsSession, recorder).await
     }
 
-    /// Opens the root of the share, looks for the case's file in it, and closes it.
+    /// Opens the directory of the case's own file, looks for the case's file in it, and closes it.
     async fn query_directory(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
         let open = CreateRequest {
             desired_access: AccessMask::FILE_READ_DATA.with(AccessMask::FILE_READ_ATTRIBUTES),
@@ -296,6 +296,7 @@ impl Client<'_> {
             impersonation_level: ImpersonationLevel::IMPERSONATION,
             create_disposition: CreateDisposition::OPEN,
             create_options: CreateOptions::DIRECTORY_FILE,
+            name: utf16(self.context.endpoint.folder.as_deref().unwrap_or_default()),
             ..Default::default()
         };
         let deviation = self.deviation.take();
@@ -309,7 +310,7 @@ impl Client<'_> {
             flags: QueryDirectoryFlags::RESTART_SCANS,
             file_id: root,
             output_buffer_length: 16 << 10,
-            file_name: utf16(&self.context.file_name),
+            file_name: utf16(self.context.base_name()),
             ..Default::default()
         };
         self.deviation = deviation;

@@ -57,6 +57,8 @@ async fn run(case: &PlannedCase, server: &Server, limits: Limits) -> Recording {
         domain: DOMAIN.to_owned(),
         password: Password::new(PASSWORD),
         shares: model::target::Shares { share: "share".to_owned(), guest: "guest".to_owned() },
+        host: None,
+        folder: None,
     };
     let hang = Duration::from_secs(60);
     tokio::time::timeout(hang, probe::run(case, &endpoint, limits, 1)).await.expect("the probe hangs")

@@ -105,5 +105,7 @@ pub(crate) fn endpoint(server: &Listening) -> Endpoint {
         domain: DOMAIN.to_owned(),
         password: Password::new(PASSWORD),
         shares: Shares { share: SHARE.to_owned(), guest: GUEST_SHARE.to_owned() },
+        host: None,
+        folder: None,
     }
 }

@@ -1,0 +1,130 @@
+//! What is left on a server that is somebody's: nothing.
+
+use crate::nas::{Nas, SAMBA};
+use crate::support::Bench;
+use model::{Dialect, ServerPolicy, Verdict};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[test]
+fn read_only_makes_nothing() {
+    let nas = Nas::samba();
+    let bench = Bench::new();
+    nas.shell("touch -d '2001-01-01 00:00:00' /srv/share /srv/guest");
+    let ended = nas.qualify(&bench, &["--read-only", "--step", "signing=not-required", "--out", "r"]);
+    let results = bench.results("r");
+    let ran = |verdict| results.cases.iter().filter(|case| case.verdict == verdict).count();
+    assert!(ran(Verdict::Conforms) > 40, "{}", ended.stdout);
+    for case in results.cases.iter().filter(|case| case.scenario == "smb2-policy") {
+        assert_eq!(case.verdict, Verdict::Unsupported);
+        assert!(case.why.as_deref().unwrap().contains("--read-only"));
+    }
+    // A name that is made and removed again changes the time of the directory it was in.
+    assert_eq!(nas.shell("date -r /srv/share +%Y; date -r /srv/guest +%Y"), "2001\n2001\n");
+}
+
+#[test]
+fn without_leave_nobody_logs_on_wrongly() {
+    let nas = Nas::samba();
+    let bench = Bench::new();
+    nas.qualify(&bench, &["--scenario", "smb2-guest", "--scenario", "smb2-failed-logon", "--out", "r"]);
+    assert!(bench.results("r").cases.iter().all(|case| {
+        case.verdict == Verdict::Unsupported && case.why.as_deref().unwrap().contains("--allow-failed-logons")
+    }));
+}
+
+#[test]
+fn what_a_killed_run_left_is_swept_and_nothing_else_is() {
+    let nas = Nas::samba();
+    let bench = Bench::new();
+    let dead = "countersign-run-0123456789abcdef";
+    let shared = "countersign-run-fedcba9876543210";
+    nas.shell(&format!(
+        "cd /srv/share; mkdir -p {dead}/countersign-0123456789abcdef.tmp-notify {shared} countersign-run-mine; \
+         touch {dead}/countersign-0123456789abcdef.tmp {shared}/thesis countersign-run-mine/x; \
+         touch {dead}/countersign-0123456789abcdef.tmp-notify/countersign-0123456789abcdef.tmp; \
+         touch countersign-0123456789abcdef.tmp; chmod -R 0777 ."
+    ));
+    let ended =
+        nas.qualify(&bench, &["--scenario", "smb2-policy", "--step", "signing=not-required", "--out", "r"]);
+    assert_eq!(ended.status, 0, "{}{}", ended.stdout, ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("{dead} of a run that was killed is removed")),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains(&format!("{shared} is left on share")), "{}", ended.stderr);
+    assert_eq!(nas.listing(), format!("countersign-0123456789abcdef.tmp\n{shared}\ncountersign-run-mine\n"));
+    assert_eq!(
+        nas.shell(&format!("ls /srv/share/{shared} /srv/share/countersign-run-mine | sort"))
+            .matches("thesis")
+            .count(),
+        1
+    );
+}
+
+/// Starts a long run, and waits until its directory is there.
+fn started(nas: &Nas, bench: &Bench, out: &str) -> std::process::Child {
+    let child = nas.command(bench, &["--jobs", "1", "--out", out]).spawn().unwrap();
+    let start = Instant::now();
+    while !nas.listing().contains("countersign-run-") {
+        assert!(start.elapsed() < Duration::from_secs(60), "no directory is made");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+#[test]
+fn a_signal_and_a_kill_leave_a_clean_share_and_runs_do_not_sweep_each_other() {
+    let nas = Nas::samba();
+    let bench = Bench::new();
+    let child = started(&nas, &bench, "interrupted");
+    let pid = child.id().to_string();
+    // Another run beside it leaves its directory alone.
+    let other = nas
+        .qualify(&bench, &["--scenario", "smb2-policy", "--step", "signing=not-required", "--out", "other"]);
+    assert_eq!(other.status, 0, "{}{}", other.stdout, other.stderr);
+    assert!(other.stderr.contains("another run works in it"), "{}", other.stderr);
+    assert_eq!(nas.listing().matches("countersign-run-").count(), 1);
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = crate::support::ended(child.wait_with_output().unwrap());
+    assert_eq!(ended.status, 130, "{}", ended.stderr);
+    assert_eq!(nas.listing(), "");
+    assert!(bench.results("interrupted").summary.inconclusive > 0);
+
+    let mut child = started(&nas, &bench, "killed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let next = nas
+        .qualify(&bench, &["--scenario", "smb2-policy", "--step", "signing=not-required", "--out", "next"]);
+    assert_eq!(next.status, 0, "{}{}", next.stdout, next.stderr);
+    assert_eq!(nas.listing(), "");
+}
+
+#[test]
+fn guests_work_in_a_directory_too() {
+    let policy = ServerPolicy { guest: model::GuestMapping::BadUser, ..ServerPolicy::default() };
+    let nas = Nas::start(SAMBA, &policy);
+    let bench = Bench::new();
+    let args = [
+        "--scenario",
+        "smb2-guest",
+        "--allow-failed-logons",
+        "--guest-share",
+        "guest",
+        "--step",
+        "guest=bad-user",
+        "--out",
+        "r",
+    ];
+    let ended = nas.qualify(&bench, &args);
+    assert_eq!(ended.status, 0, "{}{}", ended.stdout, ended.stderr);
+    let results = bench.results("r");
+    assert!(results.cases.iter().all(|case| case.verdict == Verdict::Conforms));
+    let inside = results.cases.iter().filter(|case| {
+        case.outcome.as_ref().is_some_and(|it| it.identity == Some(model::As::Guest) && it.why.is_none())
+    });
+    assert!(inside.count() >= Dialect::SMB2.len());
+    assert_eq!(nas.listing(), "");
+    assert_eq!(nas.shell("ls -A /srv/guest"), "");
+}

@@ -1,0 +1,158 @@
+//! The same verdicts by address as in a container.
+
+use crate::nas::{Nas, SAMBA, files, target_file};
+use crate::support::Bench;
+use model::{ServerPolicy, Signing, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+const SCENARIOS: &[&str] = &[
+    "smb2-policy",
+    "smb2-algorithms",
+    "smb2-commands",
+    "smb2-guest",
+    "smb2-anonymous",
+    "smb2-failed-logon",
+    "smb2-negotiate",
+    "smb2-pipe",
+    "smb2-attacks",
+    "smb2-attacks-preauth",
+    "multi-protocol",
+];
+
+#[test]
+fn the_verdicts_are_those_of_the_same_server_in_a_container() {
+    let bench = Bench::new();
+    let run = bench.run(&[&["run"], SCENARIOS, &["--target", SAMBA, "--out", "container"]].concat());
+    assert_eq!(run.status, 0, "{}", run.stdout);
+    let known: BTreeMap<_, _> =
+        bench.results("container").cases.into_iter().map(|case| (case.id.clone(), case)).collect();
+
+    let file = target_file(&bench, SAMBA);
+    let mut ran = 0;
+    for signing in [Signing::NotRequired, Signing::Required] {
+        let nas = Nas::start(SAMBA, &ServerPolicy { signing, ..ServerPolicy::default() });
+        let out = format!("nas-{signing}");
+        let mut args =
+            vec!["--target-file", &file, "--allow-failed-logons", "--guest-share", "guest", "--out", &out];
+        args.extend(SCENARIOS.iter().flat_map(|scenario| ["--scenario", scenario]));
+        let step = format!("signing={signing}");
+        args.extend(["--step", &step]);
+        let qualified = nas.qualify(&bench, &args);
+        // What waits for another setting is not known; nothing else is wrong.
+        assert_eq!(qualified.status, 3, "{}{}", qualified.stdout, qualified.stderr);
+        assert_eq!(nas.listing(), "", "everything that was made is gone");
+        let results = bench.results(&out);
+        assert_eq!(results.targets[0].discovery.len(), 1);
+        for case in &results.cases {
+            let in_container = &known[&case.id];
+            match case.verdict {
+                Verdict::Conforms | Verdict::Deviates => {
+                    ran += 1;
+                    assert_eq!(case.predicted, in_container.predicted, "{}", case.id);
+                    // Whether a server sends STATUS_PENDING depends on how fast it is.
+                    let rules = |case: &model::CaseResult| -> BTreeSet<String> {
+                        let all = case.findings.iter().map(|finding| finding.rule.clone());
+                        all.filter(|rule| rule != "signing/interim-zero").collect()
+                    };
+                    assert_eq!(rules(case), rules(in_container), "{}", case.id);
+                    let outcome = |case: &model::CaseResult| case.outcome.as_ref().map(model::Outcome::line);
+                    assert_eq!(outcome(case), outcome(in_container), "{}", case.id);
+                    let interim = |case: &model::CaseResult| {
+                        case.findings.iter().any(|finding| finding.rule == "signing/interim-zero")
+                    };
+                    if !interim(case) && !interim(in_container) {
+                        assert_eq!(case.verdict, in_container.verdict, "{}: {:?}", case.id, case.findings);
+                    }
+                }
+                Verdict::Inconclusive => {
+                    let why = case.why.as_deref().unwrap();
+                    assert!(why.contains("--step"), "{}: {why}", case.id);
+                }
+                Verdict::Unsupported => panic!("{}: {:?}", case.id, case.why),
+            }
+        }
+        // The bytes say it again, and nobody but the owner can read them.
+        assert_eq!(bench.run(&["judge", &out]).status, 3);
+        let again = bench.results(&out);
+        for (now, then) in again.cases.iter().zip(&results.cases) {
+            assert!(now == then, "{}: {:?}, not {:?}", now.id, now.why, then.why);
+        }
+        assert!(again.targets == results.targets);
+        assert_eq!(fs::metadata(bench.path(&out)).unwrap().permissions().mode() & 0o777, 0o700);
+        for path in files(&bench.path(&out)) {
+            let text = fs::read(&path).unwrap();
+            let password = nas.password().as_bytes();
+            assert!(!text.windows(password.len()).any(|part| part == password), "{}", path.display());
+        }
+        for text in [&qualified.stdout, &qualified.stderr] {
+            assert!(!text.contains(nas.password()));
+        }
+        assert!(qualified.stderr.contains("attacked offline"), "{}", qualified.stderr);
+    }
+    // Every cell that is not of another dialect range or guest mapping.
+    assert!(ran > 190, "{ran} cases ran");
+}
+
+#[test]
+fn an_address_of_ipv6_leads_to_the_same_and_attacks_work_there() {
+    let bench = Bench::new();
+    let nas = Nas::start(SAMBA, &ServerPolicy { signing: Signing::Required, ..ServerPolicy::default() });
+    let relay = nas.relay("[::1]:0");
+    let user = &nas.server.account.user;
+    let mut command = bench.command(&[
+        "qualify",
+        &relay.to_string(),
+        "--user",
+        user,
+        "--share",
+        "share",
+        "--out",
+        "r",
+        "--scenario",
+        "smb2-attacks",
+        "--scenario",
+        "smb2-attacks-preauth",
+        "--scenario",
+        "smb2-attacks-injection",
+        "--scenario",
+        "smb2-attacks-downgrade",
+    ]);
+    let ended = crate::support::ended(command.env("COUNTERSIGN_PASSWORD", nas.password()).output().unwrap());
+    assert_eq!(ended.status, 0, "{}{}", ended.stdout, ended.stderr);
+    let results = bench.results("r");
+    assert!(results.cases.len() > 30);
+    assert!(results.cases.iter().all(|case| case.verdict == Verdict::Conforms));
+    // Both sides of the interposer are in the evidence.
+    let first = results.cases[0].evidence.as_ref().unwrap();
+    let sidecar = fs::read_to_string(bench.path("r").join(first).with_extension("json")).unwrap();
+    assert!(sidecar.contains("\"leg\": 1") || sidecar.contains("\"leg\":1"), "{sidecar}");
+}
+
+#[test]
+fn the_embedded_server_by_its_address() {
+    let bench = Bench::new();
+    let nas = Nas::start("embedded", &ServerPolicy::default());
+    let args = [
+        "--scenario",
+        "smb2-policy",
+        "--scenario",
+        "smb2-algorithms",
+        "--step",
+        "signing=not-required",
+        "--out",
+        "r",
+    ];
+    let ended = nas.qualify(&bench, &args);
+    assert_eq!(ended.status, 0, "{}{}", ended.stdout, ended.stderr);
+    let results = bench.results("r");
+    // Nothing is declared: what was seen says what it does not do.
+    let unsupported: Vec<_> =
+        results.cases.iter().filter(|case| case.verdict == Verdict::Unsupported).collect();
+    assert!(!unsupported.is_empty());
+    for case in unsupported {
+        assert_eq!(case.axes["dialect"], "3.1.1", "{}", case.id);
+        assert!(case.why.as_deref().unwrap().contains("seen not to select"), "{}", case.id);
+    }
+}
