@@ -50,6 +50,14 @@ fi
 
 debootstrap --variant=minbase "$suite" "$work/root" ${mirror:+"$mirror"}
 
+# A machine behind a proxy that answers in everybody's name trusts authorities of its own: what is fetched in the image has to
+# trust them too. They count once a Dockerfile installs ca-certificates.
+local_cas=/usr/local/share/ca-certificates
+if [ -d "$local_cas" ]; then
+    mkdir -p "$work/root$local_cas"
+    cp -RL "$local_cas/." "$work/root$local_cas"
+fi
+
 # As in Debian's own image: no waiting for the disk, no services started, no caches, documentation or translations kept.
 root=$work/root
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/container"
@@ -57,6 +65,14 @@ printf '%s\n' 'path-exclude /usr/share/doc/*' 'path-exclude /usr/share/man/*' 'p
     'path-exclude /usr/share/locale/*' >>"$root/etc/dpkg/dpkg.cfg.d/container"
 printf '%s\n' 'Acquire::Languages "none";' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' \
     >"$root/etc/apt/apt.conf.d/container"
+# Where apt is told here that a mirror may be behind its time, the image's apt stands before the same mirror.
+if command -v apt-config >/dev/null; then
+    for option in Acquire::Check-Valid-Until Acquire::Check-Date; do
+        eval "$(apt-config shell value "$option")"
+        [ -z "${value:-}" ] || printf '%s "%s";\n' "$option" "$value" >>"$root/etc/apt/apt.conf.d/container"
+        value=
+    done
+fi
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     Merge(MergeArgs),
     List(ListArgs),
+    Explain(ExplainArgs),
+    Predict(PredictArgs),
     Selftest(SelftestArgs),
 }
 
@@ -199,6 +201,82 @@ pub(crate) struct ListArgs {
     /// Also know the servers whose folders are in this directory; one with the name of a built-in server replaces it
     #[arg(long = "targets", value_name = "DIR")]
     pub(crate) targets_dir: Option<PathBuf>,
+}
+
+/// Say what a rule, an outcome, a code or a case means: what happened, why, who is affected, and what mends it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign explain signing/response-signed --target samba-4.22
+  countersign explain 0x80070035
+  countersign explain guest-blocked
+  countersign explain ID --run RUN                        a case of a run, with each of its findings")]
+pub(crate) struct ExplainArgs {
+    /// A rule's id, an outcome's word, a status or error code however it is written, or a case's id
+    #[arg(value_name = "RULE|OUTCOME|CODE|CASE", allow_hyphen_values = true)]
+    pub(crate) what: String,
+
+    /// A run folder: what happened in the case there
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<PathBuf>,
+
+    /// Also say how it is mended on this server; repeat for several
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+
+    /// Read the scenarios from this directory instead of those built in
+    #[arg(long = "scenarios", value_name = "DIR")]
+    pub(crate) scenarios_dir: Option<PathBuf>,
+
+    /// Also know the servers whose folders are in this directory; one with the name of a built-in server replaces it
+    #[arg(long = "targets", value_name = "DIR")]
+    pub(crate) targets_dir: Option<PathBuf>,
+}
+
+/// Work out from both sides' settings what a client will meet, by the three published tables; no server is needed.
+///
+/// Without settings it shows every client there is against a server with the defaults of its edition.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign predict --server-settings RequireSecuritySignature=1
+  countersign predict --client windows-11-24h2 --login unknown-user --server-guest bad-user
+  countersign predict --client-settings RequireSecuritySignature=0,EnableSecuritySignature=1 \\
+                      --server-settings RequireSecuritySignature=0,EnableSecuritySignature=0
+
+Settings, as they stand in the registry (LanmanWorkstation\\Parameters, LanmanServer\\Parameters):
+  RequireSecuritySignature   1: required
+  EnableSecuritySignature    SMB1 alone: 1 enabled, 0 disabled
+  AllowInsecureGuestAuth     client: 1 takes guest sessions, 0 does not
+  MinSmb2Dialect, MaxSmb2Dialect   client: 0x202, 0x210, 0x300, 0x302, 0x311, or the word (2.0.2, ...)")]
+pub(crate) struct PredictArgs {
+    /// A client, by its id; all where none is named. `countersign list clients` shows them
+    #[arg(long, value_name = "CLIENT")]
+    pub(crate) client: Vec<String>,
+
+    /// The client's settings, KEY=VALUE,...: what they do not say is the named client's, or the probe's
+    #[arg(long, value_name = "SETTINGS")]
+    pub(crate) client_settings: Option<String>,
+
+    /// The server's settings, KEY=VALUE,...
+    #[arg(long, value_name = "SETTINGS")]
+    pub(crate) server_settings: Option<String>,
+
+    /// The dialects the server speaks, LOWEST..HIGHEST
+    #[arg(long, value_name = "RANGE", default_value = "2.0.2..3.1.1")]
+    pub(crate) server_dialects: model::DialectRange,
+
+    /// When the server maps a failed logon to guest: never, bad-user or bad-password
+    #[arg(long, value_name = "WORD", default_value = "never")]
+    pub(crate) server_guest: model::GuestMapping,
+
+    /// What the client logs on with: user, unknown-user, wrong-password or anonymous
+    #[arg(long, value_name = "WORD", default_value = "user")]
+    pub(crate) login: model::Login,
+
+    /// As JSON, one document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

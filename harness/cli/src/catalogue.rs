@@ -5,9 +5,9 @@ use crate::names;
 use include_dir::{Dir, include_dir};
 use lab::TargetFiles;
 use model::plan::expand;
-use model::{PlannedCase, Scenario, Target};
+use model::{KnownClient, PlannedCase, Scenario, Target};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 static SERVERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../containers/servers");
@@ -16,12 +16,33 @@ static SERVERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../containers/ser
 pub(crate) struct KnownTarget {
     pub(crate) target: Target,
     pub(crate) files: TargetFiles,
+    /// What mends what on it.
+    pub(crate) remedies: Vec<Remedy>,
+}
+
+/// What mends the things of one topic on a server.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Remedy {
+    /// The topic, as `explain` knows it.
+    pub(crate) topic: String,
+    /// The setting, in the server's own words.
+    pub(crate) mend: String,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remedies {
+    #[serde(default)]
+    remedy: Vec<Remedy>,
 }
 
 /// Everything a run can choose from.
 pub(crate) struct Catalogue {
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) targets: Vec<KnownTarget>,
+    /// The clients that scenarios can name, by id.
+    pub(crate) clients: Vec<KnownClient>,
     /// The cases of the built-in scenarios that a directory replaced; none where none did.
     pub(crate) built_in_cases: Vec<PlannedCase>,
 }
@@ -30,7 +51,14 @@ impl Catalogue {
     /// Reads the catalogue; scenarios from `directory` where one is given, and servers from the folders in `servers`
     /// besides those built in.
     pub(crate) fn load(directory: Option<&Path>, servers: Option<&Path>) -> Result<Self, Failure> {
-        let built_in = built_in_scenarios()?;
+        let mut clients = built_in_clients()?;
+        if let Some(own) = directory.map(|directory| directory.join("clients")).filter(|own| own.is_dir()) {
+            let own = clients_in(&own)?;
+            clients.retain(|client| own.iter().all(|own| own.id != client.id));
+            clients.extend(own);
+            clients.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        let built_in = built_in_scenarios(&clients)?;
         let mut targets = built_in_targets()?;
         if let Some(servers) = servers {
             let own = targets_in(servers)?;
@@ -39,11 +67,12 @@ impl Catalogue {
         }
         targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
         let Some(directory) = directory else {
-            return Ok(Self { scenarios: built_in, targets, built_in_cases: Vec::new() });
+            return Ok(Self { scenarios: built_in, targets, clients, built_in_cases: Vec::new() });
         };
         let bare: Vec<Target> = targets.iter().map(|known| known.target.clone()).collect();
         let built_in_cases = expand(&built_in, &bare);
-        Ok(Self { scenarios: scenarios_in(directory)?, targets, built_in_cases })
+        let scenarios = scenarios_in(directory, &clients)?;
+        Ok(Self { scenarios, targets, clients, built_in_cases })
     }
 
     /// The bare targets.
@@ -52,35 +81,73 @@ impl Catalogue {
     }
 }
 
-fn parse(name: &str, file: &str, text: &[u8]) -> Result<Scenario, Failure> {
+fn parse(name: &str, file: &str, text: &[u8], clients: &[KnownClient]) -> Result<Scenario, Failure> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Failure::usage(format!("scenario {file}: it is not UTF-8 text")))?;
-    Scenario::parse(name, file, text).map_err(|error| Failure::usage(error.to_string()))
+    Scenario::parse(name, file, text)
+        .and_then(|scenario| scenario.with_clients(file, clients))
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
-fn built_in_scenarios() -> Result<Vec<Scenario>, Failure> {
-    let mut all = SCENARIOS
-        .files()
-        .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
+fn client(name: &str, file: &str, text: &[u8]) -> Result<KnownClient, Failure> {
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Failure::usage(format!("client {file}: it is not UTF-8 text")))?;
+    KnownClient::parse(name, file, text).map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn built_in_clients() -> Result<Vec<KnownClient>, Failure> {
+    let files = SCENARIOS.get_dir("clients").into_iter().flat_map(Dir::files);
+    let mut all = files
         .map(|file| {
             let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
-            parse(&name, &file.path().to_string_lossy(), file.contents())
+            client(&name, &file.path().to_string_lossy(), file.contents())
         })
         .collect::<Result<Vec<_>, _>>()?;
     all.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(all)
 }
 
-fn scenarios_in(directory: &Path) -> Result<Vec<Scenario>, Failure> {
-    let shown = directory.display();
-    let entries = fs::read_dir(directory).map_err(|e| {
-        Failure::usage(format!("--scenarios {shown}: {e}: give a directory with *.toml files"))
-    })?;
-    let mut paths: Vec<_> = entries
+/// The clients whose files are in a directory on disk.
+fn clients_in(directory: &Path) -> Result<Vec<KnownClient>, Failure> {
+    toml_files(directory)
+        .map_err(|e| Failure::usage(format!("{}: {e}", directory.display())))?
+        .iter()
+        .map(|path| {
+            let file = path.display().to_string();
+            let text = fs::read(path).map_err(|e| Failure::usage(format!("client {file}: {e}")))?;
+            client(&path.file_stem().unwrap_or_default().to_string_lossy(), &file, &text)
+        })
+        .collect()
+}
+
+/// The `*.toml` files in a directory, by name.
+fn toml_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<_> = fs::read_dir(directory)?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
+    Ok(paths)
+}
+
+fn built_in_scenarios(clients: &[KnownClient]) -> Result<Vec<Scenario>, Failure> {
+    let mut all = SCENARIOS
+        .files()
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
+        .map(|file| {
+            let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
+            parse(&name, &file.path().to_string_lossy(), file.contents(), clients)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(all)
+}
+
+fn scenarios_in(directory: &Path, clients: &[KnownClient]) -> Result<Vec<Scenario>, Failure> {
+    let shown = directory.display();
+    let paths = toml_files(directory).map_err(|e| {
+        Failure::usage(format!("--scenarios {shown}: {e}: give a directory with *.toml files"))
+    })?;
     if paths.is_empty() {
         return Err(Failure::usage(format!("--scenarios {shown}: there is no *.toml file in it")));
     }
@@ -89,7 +156,7 @@ fn scenarios_in(directory: &Path) -> Result<Vec<Scenario>, Failure> {
         .map(|path| {
             let file = path.display().to_string();
             let text = fs::read(path).map_err(|e| Failure::usage(format!("scenario {file}: {e}")))?;
-            parse(&path.file_stem().unwrap_or_default().to_string_lossy(), &file, &text)
+            parse(&path.file_stem().unwrap_or_default().to_string_lossy(), &file, &text, clients)
         })
         .collect()
 }
@@ -146,7 +213,11 @@ fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
     let target =
         Target::parse(id, &description, &expectations).map_err(|error| Failure::usage(error.to_string()))?;
     check_rules(&target)?;
-    Ok(KnownTarget { target, files })
+    let remedies = text("remedies.toml").transpose()?.unwrap_or_default();
+    let remedies: Remedies = toml::from_str(&remedies).map_err(|error| {
+        Failure::usage(format!("target {id}/remedies.toml: {}", error.to_string().trim_end()))
+    })?;
+    Ok(KnownTarget { target, files, remedies: remedies.remedy })
 }
 
 /// An expectation about a rule that does not exist would never be met and never be fixed.

@@ -8,6 +8,7 @@ mod catalogue;
 mod diff;
 mod discovery;
 mod exit;
+mod explain;
 mod files;
 mod interposed;
 mod judging;
@@ -15,6 +16,7 @@ mod listing;
 mod memory;
 mod merge;
 mod names;
+mod predict;
 mod progress;
 mod qualify;
 mod run;
@@ -49,6 +51,8 @@ pub fn main(args: &[OsString]) -> ExitCode {
         Command::Diff(args) => diff::diff(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::List(args) => listing::list(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Predict(args) => predict::predict(&args),
         Command::Selftest(args) => selftest::selftest(&args, &command.join(" ")),
     };
     match result {

@@ -13,11 +13,7 @@ pub(crate) fn list(args: &ListArgs) -> Result<Exit, Failure> {
     let rows = match args.what {
         Listed::Scenarios => scenarios(&catalogue),
         Listed::Targets => targets(&catalogue),
-        Listed::Clients => vec![(
-            PROBE.to_owned(),
-            "the wire-level client of this program: every dialect and every signing algorithm".to_owned(),
-            json!({ "id": PROBE }),
-        )],
+        Listed::Clients => clients(&catalogue),
         Listed::Rules => judge::rules()
             .map(|rule| {
                 let about = format!("{} [{}; {}]", rule.title, rule.level, rule.cites.join(", "));
@@ -90,6 +86,26 @@ fn targets(catalogue: &Catalogue) -> Vec<Row> {
             (target.id.clone(), format!("{} [{kind}]", target.title), value)
         })
         .collect()
+}
+
+fn clients(catalogue: &Catalogue) -> Vec<Row> {
+    let probe = (
+        PROBE.to_owned(),
+        "the wire-level client of this program: every dialect and every signing algorithm".to_owned(),
+        json!({ "id": PROBE }),
+    );
+    let known = catalogue.clients.iter().map(|client| {
+        let dialects: Vec<&str> = client.dialects.is.iter().map(|dialect| dialect.word()).collect();
+        let about = format!(
+            "{} [signing {}, guests {}, dialects {}]",
+            client.title,
+            client.signing.is,
+            client.guest.is,
+            dialects.join(" ")
+        );
+        (client.id.clone(), about, json!(client))
+    });
+    std::iter::once(probe).chain(known).collect()
 }
 
 fn cases(catalogue: &Catalogue) -> Vec<Row> {

@@ -11,6 +11,9 @@ use model::results::{RunInfo, SCHEMA};
 use model::target::TargetKind;
 use model::{CaseId, Plan, PlannedCase, Target};
 
+/// The word for every target there is.
+pub(crate) const ALL: &str = "all";
+
 /// What was decided before anything runs.
 pub(crate) struct Selection {
     pub(crate) plan: Plan,
@@ -22,11 +25,9 @@ pub(crate) struct Selection {
 pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), Failure> {
     names::check("scenario", &args.scenarios, catalogue.scenarios.iter().map(|s| s.id.as_str()))?;
     check_targets(&args.target, catalogue)?;
-    names::check("client", &args.client, [PROBE].into_iter())
+    let clients = catalogue.clients.iter().map(|client| client.id.as_str());
+    names::check("client", &args.client, clients.chain([PROBE]))
 }
-
-/// What stands for every target.
-const ALL: &str = "all";
 
 /// Fails where a target that was named does not exist.
 pub(crate) fn check_targets(targets: &[String], catalogue: &Catalogue) -> Result<(), Failure> {
@@ -56,6 +57,7 @@ pub(crate) fn select(
         .iter()
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
         .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
+        .filter(|case| args.client.is_empty() || args.client.contains(&case.client.id))
         .filter(|case| args.case.is_empty() || args.case.iter().any(|id| id == case.id.as_str()))
         .cloned()
         .collect();

@@ -14,7 +14,7 @@ use model::plan::{Interposed, PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::scenario::Expect;
 use model::selftest::{DEFECT_AXIS, KillMatrix, KnownDefect, KnownRule, REPAIR_AXIS};
-use model::{Action, CaseId, Dialect, Plan, PlannedCase, Target};
+use model::{Action, CaseId, Dialect, Plan, PlannedCase, Signing, Target};
 use std::time::Instant;
 
 /// Axes, and of each the words that are taken.
@@ -45,6 +45,11 @@ const SUITE: &[(&str, Axes)] = &[
     ("smb2-commands", &[("dialect", &["2.1", "3.1.1"])]),
     ("smb2-compounds", &[("dialect", &["2.1", "3.1.1"])]),
     ("smb2-oplocks", &[("dialect", &["2.1", "3.1.1"])]),
+    ("smb2-cancel", &[("dialect", &["2.1", "3.1.1"]), ("deviation", &["signature", "unsigned"])]),
+    (
+        "smb2-connections",
+        &[("dialect", &["3.1.1"]), ("client", &["required"]), ("server.signing", &["required"])],
+    ),
     (
         "multi-protocol",
         &[("dialect", &["2.0.2", "3.1.1"]), ("server.dialects", &["nt1..3.1.1", "2.0.2..3.1.1"])],
@@ -72,9 +77,10 @@ const SUITE: &[(&str, Axes)] = &[
     ("smb1-read-raw", &[]),
     ("smb1-absent", &[]),
     ("smb2-attacks", &[("attack", &["change-guid"]), ("dialect", &["3.0"])]),
+    ("smb2-attacks-relay", &[("dialect", &["3.0"])]),
 ];
 
-/// What is wrong with the client itself, where it is a client's duty that a rule is about.
+/// What is wrong with the client itself, or with what a server is set to, where no interposer can make it so.
 const FAULTY_CLIENTS: &[KnownDefect] = &[
     KnownDefect {
         id: "client-asks-for-nothing",
@@ -85,6 +91,11 @@ const FAULTY_CLIENTS: &[KnownDefect] = &[
         id: "client-validates-nothing",
         title: "A client goes on without FSCTL_VALIDATE_NEGOTIATE_INFO, and an attack on the negotiation succeeds",
         meant_for: &["attack/noticed"],
+    },
+    KnownDefect {
+        id: "server-requires-nothing",
+        title: "A server that is to require signing does not, and a logon that is relayed to it can be used",
+        meant_for: &["attack/relayed-logon"],
     },
 ];
 
@@ -245,6 +256,12 @@ fn faulty_client(case: &PlannedCase, faulty: &str) -> Option<PlannedCase> {
             let interposed = case.interposed.clone().filter(|_| case.expect == Expect::Noticed)?;
             let mut case = with(case, faulty, interposed);
             case.steps.retain(|step| step.action != Action::ValidateNegotiate);
+            Some(case)
+        }
+        "server-requires-nothing" => {
+            let interposed = case.interposed.clone().filter(|_| case.expect == Expect::RelayFails)?;
+            let mut case = with(case, faulty, interposed);
+            case.server.signing = Signing::NotRequired;
             Some(case)
         }
         _ => None,

@@ -95,6 +95,9 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
         // This shard has no case on it, or every case has a server of its own.
         None => work.extend(asked.map(|effective| Work { effective, cases: Vec::new(), asked: true })),
     }
+    if let Some(limit) = target.parallel_servers {
+        at_once = at_once.min(limit.get().into());
+    }
     let said = AtomicBool::new(false);
     let ends: Vec<_> = stream::iter(work.into_iter().zip(1_usize..))
         .map(|(work, number)| {

@@ -1,5 +1,6 @@
 //! An attacker's hand on one connection. It holds no key and sees only bytes.
 
+use crate::relayed::Relayed;
 use crate::{Attack, Output};
 use model::NtStatus;
 use smb::follow::Way;
@@ -19,6 +20,12 @@ pub(crate) enum Act {
         /// How; whether it did.
         change: fn(&mut Vec<u8>) -> bool,
     },
+    /// The first signed ECHO, or the first signed answer to one, is not passed on.
+    Drop(Way),
+    /// The first signed ECHO, or the first signed answer to one, is passed on behind the message that comes after it.
+    Swap(Way),
+    /// The client's logon is passed on, and its session used by somebody else.
+    Relay,
     /// The first signed request behind the mount is sent twice.
     Replay,
     /// A LOGOFF that the client did not send goes along with its first request behind the mount. With these bytes in the
@@ -56,6 +63,9 @@ pub(crate) struct Hand {
     swallowed: BTreeSet<u64>,
     /// The request that was sent twice, until it was answered once.
     replayed: Option<u64>,
+    /// The message that waits for the next one.
+    held: Option<Vec<u8>>,
+    relayed: Relayed,
 }
 
 impl Hand {
@@ -69,11 +79,18 @@ impl Hand {
             credits: 1,
             swallowed: BTreeSet::new(),
             replayed: None,
+            held: None,
+            relayed: Relayed::default(),
         }
     }
 
     /// Takes a message. What is no SMB goes on as it is.
     pub(crate) fn message(&mut self, way: Way, bytes: Vec<u8>) -> Output {
+        if let Act::Relay = self.act {
+            let output = self.relayed.message(way, bytes);
+            self.applied += std::mem::take(&mut self.relayed.applied);
+            return output;
+        }
         let send = match Protocol::of(&bytes) {
             Protocol::Smb2 => self.smb2(way, bytes),
             Protocol::Smb1 => vec![self.smb1(way, bytes)],
@@ -104,6 +121,7 @@ impl Hand {
             && first.status == NtStatus::SUCCESS;
         let ends = [Command::LOGOFF, Command::TREE_DISCONNECT].contains(&first.command);
         let signed = behind && !ends && first.flags.contains(Flags::SIGNED);
+        let echo = signed && first.command == Command::ECHO;
         match self.act {
             Act::Change { way: of, on, change } if of == way => {
                 let concerns = match on {
@@ -116,6 +134,22 @@ impl Hand {
                 }
                 vec![bytes]
             }
+            Act::Drop(of) if of == way && echo && !self.done => {
+                self.did();
+                Vec::new()
+            }
+            Act::Swap(of) if of == way && echo && !self.done => {
+                self.done = true;
+                self.held = Some(bytes);
+                Vec::new()
+            }
+            Act::Swap(of) if of == way => match self.held.take() {
+                Some(held) => {
+                    self.applied += 1;
+                    vec![bytes, held]
+                }
+                None => vec![bytes],
+            },
             Act::Replay if way == Way::ToServer && signed && !self.done => {
                 self.did();
                 self.replayed = Some(first.message_id);

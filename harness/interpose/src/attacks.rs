@@ -1,7 +1,4 @@
 //! The registry of attacks.
-//!
-//! Not here: relaying a logon to another server; dropping a message, which TCP's sequence numbers hide from nobody but which
-//! no client can prove; and swapping two, which SMB2 allows of answers, and for which a client has to have two under way.
 
 use crate::attack::{Act, On};
 use crate::{Attack, SMB1, SMB2, SMB311};
@@ -312,6 +309,46 @@ const ATTACKS: &[Attack] = &[
         trips: &["policy/outcome"],
         protocols: SMB2,
         act: Act::Replay,
+    },
+    Attack {
+        id: "drop-request",
+        title: "The first signed ECHO request is not passed on",
+        cites: &["MS-SMB2 3.2.6.1"],
+        trips: &["policy/outcome"],
+        protocols: SMB2,
+        act: Act::Drop(ToServer),
+    },
+    Attack {
+        id: "drop-response",
+        title: "The first signed ECHO response is not passed on",
+        cites: &["MS-SMB2 3.2.6.1"],
+        trips: &["policy/outcome"],
+        protocols: SMB2,
+        act: Act::Drop(ToClient),
+    },
+    Attack {
+        id: "swap-requests",
+        title: "The first signed ECHO request comes behind the one after it",
+        cites: &["MS-SMB2 3.3.5.2.3"],
+        trips: &["policy/outcome"],
+        protocols: SMB2,
+        act: Act::Swap(ToServer),
+    },
+    Attack {
+        id: "swap-responses",
+        title: "The first signed ECHO response comes behind the one after it",
+        cites: &["MS-SMB2 3.2.5.1.2"],
+        trips: &["policy/outcome"],
+        protocols: SMB2,
+        act: Act::Swap(ToClient),
+    },
+    Attack {
+        id: "relay-logon",
+        title: "The client's logon is passed on to the server by somebody who negotiates for himself and uses the session",
+        cites: &["MS-SMB2 3.3.5.2.4", "MS-SMB2 3.3.5.7"],
+        trips: &["attack/relayed-logon"],
+        protocols: SMB2,
+        act: Act::Relay,
     },
     Attack {
         id: "inject-unsigned-logoff",

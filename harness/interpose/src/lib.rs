@@ -8,7 +8,7 @@
 //! there are two key schedules, and every frame is signed for the side it goes to.
 //!
 //! What crossed the server's side is leg 1 of the evidence ([`evidence::Recorder::append_leg`]); the client recorded
-//! leg 0. Relaying one client's logon to another server is not here.
+//! leg 0.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod attacks;
 mod defects;
 mod logon;
 mod relay;
+mod relayed;
 mod repairs;
 mod smb1;
 mod smb2;

@@ -54,6 +54,8 @@ pub(crate) struct Smb2 {
     /// The client's side and the server's.
     schedules: [Schedule; 2],
     outstanding: BTreeMap<u64, Asked>,
+    /// The CANCEL requests, by the MessageId of what they cancel: that is not answered by what answers them.
+    cancels: BTreeMap<u64, Asked>,
     challenges: BTreeMap<u64, Vec<u8>>,
     /// What the logons under way lead to.
     secrets: BTreeMap<u64, Result<[u8; 16], &'static str>>,
@@ -70,6 +72,8 @@ struct Part {
     length: usize,
     session_id: u64,
     seal: Seal,
+    /// Whether nothing of it goes on. Only what is no part of a compound can be left out.
+    swallowed: bool,
 }
 
 impl Smb2 {
@@ -79,6 +83,7 @@ impl Smb2 {
             edits,
             schedules: Default::default(),
             outstanding: BTreeMap::new(),
+            cancels: BTreeMap::new(),
             challenges: BTreeMap::new(),
             secrets: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -126,9 +131,9 @@ impl Smb2 {
             if !self.sessions.contains_key(&header.session_id) {
                 self.schedules[SERVER].request(&header, &part.bytes);
             }
-            if header.command != Command::CANCEL {
-                insert(&mut self.outstanding, header.message_id, asked);
-            }
+            let asked_for =
+                if header.command == Command::CANCEL { &mut self.cancels } else { &mut self.outstanding };
+            insert(asked_for, header.message_id, asked);
         }
         Output { send: vec![(Way::ToServer, join(&parts))], ends: false }
     }
@@ -193,12 +198,14 @@ impl Smb2 {
         let mut ends = false;
         let mut answered = Vec::new();
         for part in parts.iter_mut() {
-            let asked = self.outstanding.get(&part.header.message_id).cloned();
+            let cancels = part.header.command == Command::CANCEL;
+            let asked_for = if cancels { &mut self.cancels } else { &mut self.outstanding };
+            let asked = asked_for.get(&part.header.message_id).cloned();
+            if !is_interim(&part.header) {
+                asked_for.remove(&part.header.message_id);
+            }
             if let Some(asked) = &asked {
                 ends |= self.response(part, asked, &mut extras);
-                if !is_interim(&part.header) {
-                    self.outstanding.remove(&part.header.message_id);
-                }
             } else if part.header.message_id == u64::MAX {
                 self.notification(part);
             }
@@ -206,6 +213,9 @@ impl Smb2 {
         }
         if ends {
             return Output { send: Vec::new(), ends };
+        }
+        if parts.iter().all(|part| part.swallowed) {
+            return Output::default();
         }
         let owned = parts.iter_mut().map(std::mem::take).collect();
         let Some(mut parts) = rebuilt(owned) else { return Output::default() };
@@ -264,6 +274,7 @@ impl Smb2 {
             seal: &mut part.seal,
             before: &mut extras.0,
             after: &mut extras.1,
+            swallowed: &mut part.swallowed,
             ends: false,
         };
         let applied = edit(&mut reply);
@@ -351,6 +362,7 @@ impl Default for Part {
             length: 0,
             session_id: 0,
             seal: Seal::AsSent,
+            swallowed: false,
         }
     }
 }
@@ -367,6 +379,7 @@ fn split(bytes: &[u8]) -> Result<Vec<Part>, wire::WireError> {
         length: element.bytes.len(),
         bytes: element.bytes.to_vec(),
         seal: Seal::AsSent,
+        swallowed: false,
     };
     Ok(wire::elements(bytes)?.into_iter().map(part).collect())
 }

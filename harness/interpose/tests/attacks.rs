@@ -7,7 +7,7 @@ use countersign_interpose::{Mischief, attacks};
 use model::{Dialect, NtStatus};
 use rstest::rstest;
 use smb::follow::{Connection, Message, Signature, Way};
-use smb::wire::{Command, ContextType, NegotiateRequest};
+use smb::wire::{Command, ContextType, NegotiateRequest, SecurityMode};
 use std::collections::BTreeSet;
 use support::client::{PATTERN, Plan};
 use support::seen::{Seen, answers, is_right, run};
@@ -193,12 +193,69 @@ async fn a_logoff_of_somebody_else(
     assert!(answers(&seen.client).all(|m| m.request.is_some()));
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dropped_is_missing_on_the_other_side(#[values("drop-request", "drop-response")] id: &str) {
+    let server = Embedded::start(true).await;
+    let seen = run(server.address, Mischief::Attack(attack(id)), &Plan::new(D30, true)).await;
+    assert_eq!((seen.applied, seen.driven.finished), (1, false));
+    let echoes = |side: &Connection, way| {
+        side.messages.iter().filter(|m| m.way == way && m.command() == Command::ECHO).count()
+    };
+    let there = usize::from(id == "drop-response");
+    assert_eq!([echoes(&seen.server, Way::ToServer), echoes(&seen.server, Way::ToClient)], [there, there]);
+    assert_eq!([echoes(&seen.client, Way::ToServer), echoes(&seen.client, Way::ToClient)], [1, 0]);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_swapped_is_still_taken(
+    #[values(D21, D30, D311)] dialect: Dialect,
+    #[values("swap-requests", "swap-responses")] id: &str,
+) {
+    let server = Embedded::start(true).await;
+    let plan = Plan { pipelines: true, ..Plan::new(dialect, true) };
+    let seen = run(server.address, Mischief::Attack(attack(id)), &plan).await;
+    assert_eq!((seen.applied, seen.driven.finished), (1, true), "{:?}", seen.driven.statuses);
+    let order = |side: &Connection, way| -> Vec<u64> {
+        let echoes = side.messages.iter().filter(|m| m.way == way && m.command() == Command::ECHO);
+        echoes.map(|m| m.header.message_id).take(2).collect()
+    };
+    let way = if id == "swap-requests" { Way::ToServer } else { Way::ToClient };
+    let (mut one, other) = (order(&seen.client, way), order(&seen.server, way));
+    assert_ne!(one, other, "{dialect}");
+    one.reverse();
+    assert_eq!(one, other, "{dialect}");
+    assert!(is_right(&seen.client) && is_right(&seen.server), "{dialect}");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logon_of_somebody_else_is_used_or_not(
+    #[values(D21, D30, D311)] dialect: Dialect,
+    #[values(true, false)] required: bool,
+) {
+    let server = Embedded::start(required).await;
+    let seen = run(server.address, Mischief::Attack(attack("relay-logon")), &Plan::new(dialect, true)).await;
+    assert_eq!((seen.applied, seen.driven.finished), (1, false), "{dialect}");
+    // The server believes somebody who does not require signing, and who cannot sign.
+    assert!(!asked(&seen.server).security_mode.contains(SecurityMode::SIGNING_REQUIRED), "{dialect}");
+    let own = |m: &&Message| m.way == Way::ToServer && m.command() == Command::TREE_CONNECT;
+    let sent = seen.server.messages.iter().find(own).unwrap();
+    assert!(!sent.signature.is_flagged(), "{dialect}");
+    let status = sent.responses.first().map(|answer| seen.server.messages[*answer].header.status);
+    let refused = status.is_none_or(|status| status != NtStatus::SUCCESS);
+    assert_eq!(refused, required || dialect == D311, "{dialect}: {status:?}");
+    assert!(answers(&seen.client).all(|m| m.command() != Command::TREE_CONNECT), "{dialect}");
+}
+
 #[test]
 fn every_attack_on_smb2_is_tried() {
     let mut tried: BTreeSet<&str> = NEGOTIATE.iter().map(|(id, _)| *id).collect();
     tried.extend(["lower-dialect", "lowest-dialect", "drop-signing-context", "drop-server-signing-context"]);
     tried.extend(["flip-request-bit", "flip-response-bit", "replay-request"]);
     tried.extend(["inject-unsigned-logoff", "inject-badly-signed-logoff"]);
+    tried.extend(["drop-request", "drop-response", "swap-requests", "swap-responses", "relay-logon"]);
     let there: BTreeSet<&str> =
         attacks().iter().map(|attack| attack.id).filter(|id| !id.starts_with("smb1-")).collect();
     assert_eq!(tried, there);

@@ -90,6 +90,7 @@ trials! {
     negotiate_flagged_signed: "negotiate-flagged-signed", [D21, D311], Both, true => |seen| {
         signature(seen, Command::NEGOTIATE).is_flagged() && signature(seen, Command::ECHO).is_valid()
     };
+    same_salt: "same-salt", [D311], Both, true => |seen| contexts(seen, PREAUTH)[0][6..].iter().all(|byte| *byte == 7);
     dialect_not_offered: "dialect-not-offered", [D21, D30], Both, true => is_not_offered;
     // A client that thinks it speaks 3.0.2 validates that, which ends a connection of 3.1.1 (3.3.5.15.12).
     dialect_not_offered_at_3_1_1: "dialect-not-offered", [D311], Both, false => is_not_offered;
@@ -294,7 +295,8 @@ trials! {
 }
 
 /// These need an algorithm, or a message, that the server in this process does not have.
-const ELSEWHERE: &[&str] = &["gmac-wrong-role-bit", "gmac-cancel-bit", "break-signed"];
+const ELSEWHERE: &[&str] =
+    &["gmac-wrong-role-bit", "gmac-cancel-bit", "break-signed", "broken-cancel-answered"];
 
 async fn try_out(trial: &Trial) {
     for dialect in trial.dialects {

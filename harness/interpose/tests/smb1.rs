@@ -239,7 +239,8 @@ async fn what_ends_a_connection_is_not_passed_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ends_the_connection_is_repaired() {
-    let [repair] = repairs() else { panic!("another repair is to be tried, too") };
+    let of_smb1: Vec<_> = repairs().iter().filter(|repair| repair.id.starts_with("smb1-")).collect();
+    let [repair] = of_smb1[..] else { panic!("another repair is to be tried, too") };
     for (extended, bad) in [(true, Bad::Ends), (false, Bad::Ends), (true, Bad::Refused)] {
         let server = Server::start_with(REQUIRED, extended, bad).await;
         for plan in [UNSIGNED, FLIPPED] {

@@ -10,6 +10,7 @@ mod interposed;
 pub mod invariants;
 mod line;
 mod observe;
+mod relayed;
 mod smb1;
 mod steps;
 mod validate;
@@ -24,6 +25,7 @@ use model::plan::Interposed;
 use model::scenario::Expect;
 use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
 use observe::Observed;
+use relayed::Relayed;
 use std::collections::BTreeMap;
 use view::Spoken;
 
@@ -32,6 +34,9 @@ pub const OUTCOME_RULE: &str = "policy/outcome";
 
 /// The rule that wants an attack to be noticed.
 pub const NOTICED_RULE: &str = "attack/noticed";
+
+/// The rule that wants a relayed logon to be of no use.
+pub const RELAYED_RULE: &str = "attack/relayed-logon";
 
 /// What the evidence of a case says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +81,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
         if observed.kind != Kind::Refused {
             findings.push(Finding {
                 rule: NOTICED_RULE.to_owned(),
-                level: CheckLevel::Must,
+                level: view.case().level,
                 subject: Subject::Server,
                 at: None,
                 expected: "the client or the server notices, and ends it".to_owned(),
@@ -86,9 +91,21 @@ pub fn judge(evidence: &Evidence) -> Judged {
         }
     }
     let mut missing = Vec::new();
+    let relays = view.case().expect == Expect::RelayFails;
+    if relays {
+        match relayed::relayed(&view) {
+            Relayed::Unknown(why) => missing.push(why),
+            known => {
+                *checks.entry(RELAYED_RULE.to_owned()).or_insert(0) += 1;
+                if let Relayed::Used(finding) = known {
+                    findings.push(finding);
+                }
+            }
+        }
+    }
     // Where everything rests on the steps, they are looked at however it ended.
     let by_steps = view.case().expect == Expect::Steps;
-    let noticed = view.case().expect == Expect::Noticed;
+    let noticed = relays || view.case().expect == Expect::Noticed;
     let refusal = predicted.as_ref().is_some_and(|predicted| predicted.why.is_some());
     if by_steps || !noticed && outcome.as_ref().map_or(!refusal, |outcome| outcome.why.is_none()) {
         let steps = steps::evaluate(&view);
@@ -115,7 +132,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
     });
     if matches!(view.case().interposed, Some(Interposed::Attack(_))) {
         // What an attacker makes of the server's answers is not the server's doing; what comes of it is.
-        let about = [NOTICED_RULE, OUTCOME_RULE, steps::STATUS_RULE, steps::READ_BACK_RULE];
+        let about = [NOTICED_RULE, RELAYED_RULE, OUTCOME_RULE, steps::STATUS_RULE, steps::READ_BACK_RULE];
         findings.retain(|finding| about.contains(&finding.rule.as_str()));
     }
     let undone = interposed::undone(&view);
@@ -145,7 +162,8 @@ pub fn judge(evidence: &Evidence) -> Judged {
         Verdict::Deviates
     } else if !why.is_empty() || outcome.is_none() {
         Verdict::Inconclusive
-    } else if invariants_applied {
+    } else if invariants_applied || by_steps && checks.contains_key(steps::STATUS_RULE) {
+        // No invariant is about a connection that ends with its first request, as a step may have it.
         Verdict::Conforms
     } else {
         why.push("no invariant applied to what was recorded".to_owned());
@@ -247,6 +265,12 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             cites: &["MS-SMB2 3.2.5.14.12", "MS-SMB2 3.3.5.15.12", "MS-SMB2 3.2.5.1.3", "MS-CIFS 3.3.5.2.3"],
         },
         discovery::RULE,
+        RuleInfo {
+            id: RELAYED_RULE,
+            title: "Who relays a client's logon can do nothing in the session, because he cannot sign",
+            level: CheckLevel::Must,
+            cites: &["MS-SMB2 3.3.5.2.4", "MS-SMB2 3.3.5.7"],
+        },
         RuleInfo {
             id: steps::STATUS_RULE,
             title: "A step of the scenario is answered with the status it expects",

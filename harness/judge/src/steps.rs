@@ -30,42 +30,86 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
     let mut may_end = false;
     for (number, step) in view.case().steps.iter().enumerate() {
         let name = format!("step {} ({})", number + 1, step.action.word());
-        let requests = requests_of(view, number);
+        let mut requests = requests_of(view, number);
         let unanswered =
             requests.last().is_none_or(|last| last.answer().is_none() && !last.is_answered_raw());
         if may_end && unanswered && view.server_ended(0) {
             break; // There is no connection on which the next steps could be looked at.
         }
-        // Only right behind the answer: what comes after another one has nothing to do with it.
-        may_end = step.expect.or.is_some();
+        // Only right behind the answer: what comes after another one has nothing to do with it, and neither has what was
+        // said on another connection.
+        may_end = step.expect.or.is_some() && requests.last().is_none_or(|last| last.index == 0);
+        let whole = is_whole(&requests, step);
+        if whole && step.deviate.is_some() && step.action != Action::Cancel {
+            // What the step expects is about the broken one, and the others have to work.
+            requests.sort_by_key(|request| request.is_on_purpose(view));
+        }
         let (last, before) = match requests.split_last() {
-            Some((last, before)) if is_whole(&requests, step) => (Some(last), before),
+            Some((last, before)) if whole => (Some(last), before),
             // It broke off, and at what is the status of the last request that was sent.
             Some(_) if request::begin(&requests, step) => (None, &requests[..]),
             _ => (None, &[][..]),
         };
         for request in before {
             // What leads up to a step's last request has to work, whatever the last one is expected to meet.
-            let Some(answer) = request.answer() else { continue };
+            let Some(answer) = request.answer().filter(|_| !request.is_cancel()) else { continue };
+            // Every message of a logon is another one than usual, and the last one says what comes of it.
+            if request.is_on_purpose(view) && step.action != Action::SessionSetup {
+                // It is the last one only where the step came to its end.
+                statuses += 1;
+                if !step.expect.takes(answer.status) {
+                    let expected = format!("{name} answered with {}", step.expect.words());
+                    let got = answer.status.to_string();
+                    steps.findings.push(finding(
+                        view,
+                        STATUS_RULE,
+                        step.expect.level,
+                        answer.at,
+                        expected,
+                        got,
+                    ));
+                }
+                continue;
+            }
+            if request.has_no_notification(answer.status) {
+                steps.missing.push(format!("{name}: the share reports no changes ({})", answer.status));
+                continue;
+            }
             if request.is_overtaken(answer.status) {
                 steps.missing.push(format!("{name}: what it waits for came before it was cancelled"));
                 continue;
             }
             statuses += 1;
-            if !request.leads_on(step.action, answer.status) {
-                let due = request.leading_on(step.action);
+            if !request.leads_on(step, answer.status) {
+                let due = request.leading_on(step);
                 let expected = format!("{name}: {} answered with {due}", request.command());
                 let got = answer.status.to_string();
                 steps.findings.push(finding(view, STATUS_RULE, CheckLevel::Must, answer.at, expected, got));
             }
         }
         let Some(last) = last else {
+            let broken = requests.iter().any(|request| request.is_on_purpose(view));
+            if broken && step.expect.takes_the_end() && view.server_ended(0) {
+                statuses += 1;
+                break; // In the midst of a step that goes on behind what is broken.
+            }
             let how = if before.is_empty() { "sent" } else { "carried to its end" };
             steps.missing.push(format!("{name} was not {how}"));
             continue;
         };
         if last.is_answered_raw() {
             continue; // What has no header has no status: the rules about it look at the rest.
+        }
+        if let Some(announced) = last.interim().filter(|_| last.is_on_purpose(view)) {
+            // What is to be refused is not made to wait: the server has taken it.
+            statuses += 1;
+            if !step.expect.takes(announced.status) {
+                let expected = format!("{name} answered with {}", step.expect.words());
+                let got = announced.status.to_string();
+                let at = announced.at;
+                steps.findings.push(finding(view, STATUS_RULE, step.expect.level, at, expected, got));
+            }
+            continue;
         }
         let Some(answer) = last.answer() else {
             // Where a request is broken on purpose or the scenario says so, ending the connection is an answer too.
@@ -85,7 +129,7 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             continue;
         };
         let (at, got) = (answer.at, answer.status);
-        if got == NtStatus::MORE_PROCESSING_REQUIRED && last.is_setup() && !step.expect.takes(got) {
+        if got == NtStatus::MORE_PROCESSING_REQUIRED && last.is_setup() && step.deviate.is_none() {
             // The server waits, and it was the client that did not go on: nothing says whose fault that is.
             steps.missing.push(format!("{name} was not carried on after {got} (frame {})", at.frame));
             continue;

@@ -6,6 +6,7 @@ use fault::OwnFault;
 
 use crate::steps;
 use evidence::{Connection as Recorded, Direction, Evidence};
+use model::scenario::WrongSetup;
 use model::{Action, As, Deviation, Dialect, FrameRef, PlannedCase};
 use smb::follow::{Connection, Message, Session, Way};
 use smb::smb1::{self, NegotiateRequest, parse};
@@ -46,7 +47,7 @@ impl<'a> View<'a> {
             let mut old = smb1::follow::Connection::new(by_uid);
             // A connection is of one generation, but where a multi-protocol NEGOTIATE led from one to the other: then both
             // are fed. A follower that is not fed has nothing that a rule could be about.
-            // What crossed the server's side of an interposer is not what the client met: nothing is judged by it.
+            // What crossed the server's side of an interposer is not what the client met: no rule here is about it.
             if is_beyond(recorded) {
                 connections.push(new);
                 smb1.push(old);
@@ -128,19 +129,15 @@ impl<'a> View<'a> {
         let deviation = planned.deviate?;
         let is_it = match planned.action {
             Action::CompoundUnrelated => request.element == deviation.element(),
-            Action::Elsewhere => request.command() == Command::ECHO,
-            // The first is broken, and the second is what ends the waiting.
-            Action::Cancel => {
-                request.command() == Command::CANCEL && {
-                    let sent = self.connections.get(connection as usize)?.messages.iter();
-                    let mut cancels = sent.filter(|message| {
-                        message.way == Way::ToServer
-                            && message.command() == Command::CANCEL
-                            && steps::step_at(self, connection, message.offset) == Some(step)
-                    });
-                    cancels.next().is_some_and(|first| std::ptr::eq(first, request))
-                }
+            Action::Elsewhere => request.command() != Command::NEGOTIATE,
+            Action::QueryDirectory => request.command() == Command::QUERY_DIRECTORY,
+            Action::ChangeNotify => request.command() == Command::CHANGE_NOTIFY,
+            Action::Cancel => request.command() == Command::CANCEL,
+            // What comes before it is a logon like any other.
+            Action::FailedSetup if deviation == Deviation::Setup(WrongSetup::CommandBetween) => {
+                request.command() == Command::TREE_CONNECT
             }
+            Action::FailedSetup => request.command() == Command::SESSION_SETUP,
             _ => true,
         };
         is_it.then_some(deviation)
@@ -225,7 +222,7 @@ pub(crate) fn place(connection: u32, message: &Message) -> FrameRef {
     FrameRef { connection, leg: None, frame: message.frame, element: message.element, bytes: None }
 }
 
-fn feed(recorded: &Recorded, mut push: impl FnMut(Way, u64, &[u8])) {
+pub(crate) fn feed(recorded: &Recorded, mut push: impl FnMut(Way, u64, &[u8])) {
     for chunk in &recorded.chunks {
         let way = match chunk.direction {
             Direction::ToServer => Way::ToServer,

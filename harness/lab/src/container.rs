@@ -22,8 +22,6 @@ use tokio::time::timeout;
 /// Where the account goes: the user on the first line, the password on the second. The container's entry point reads
 /// it and removes it.
 const ACCOUNT: &str = "/countersign/account";
-/// How long a server may take from its container's start to its first answer.
-const READY: Duration = Duration::from_secs(20);
 /// How much of a log is kept: its end.
 const LOG: usize = 8 << 20;
 /// How long the engine may take to hand over a log.
@@ -78,7 +76,8 @@ impl Container {
         };
         let password = account.password.expose().to_owned();
         let mut this = Self { container: Some(container), docker: docker.clone(), password };
-        match this.ready(spec.port, effective).await {
+        let within = Duration::from_secs(spec.ready_seconds.get().into());
+        match this.ready(spec.port, effective, within).await {
             Ok(address) => Ok((this, address)),
             Err(why) => {
                 let log = this.logs().await;
@@ -88,7 +87,7 @@ impl Container {
         }
     }
 
-    async fn ready(&self, port: u16, effective: &Effective) -> Result<SocketAddr, String> {
+    async fn ready(&self, port: u16, effective: &Effective, within: Duration) -> Result<SocketAddr, String> {
         let Some(container) = &self.container else { return Err("it is removed".to_owned()) };
         let mut end = self.docker.wait_container(container.id(), None::<WaitContainerOptions>);
         let exited = async {
@@ -105,7 +104,7 @@ impl Container {
             let host_port = container.get_host_port_ipv4(port).await.map_err(|error| error.to_string())?;
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, host_port));
             // Published on loopback: an engine on another machine cannot be reached.
-            ready::answers(address, effective.dialects, READY).await.map(|()| address)
+            ready::answers(address, effective.dialects, within).await.map(|()| address)
         };
         tokio::select! {
             // A container that ended has no port either; why it ended says more.

@@ -93,7 +93,9 @@ impl ExternalFile {
             kind: TargetKind::External,
             signing_capabilities: self.claims.signing_capabilities.clone().unwrap_or_default(),
             // What it is set to is not ours to say: it is seen.
-            dialects: None,
+            dialects: Vec::new(),
+            parallel_servers: None,
+            without: Vec::new(),
             default: false,
             parallel_cases: self.parallel_cases.unwrap_or(NonZeroU16::MIN.saturating_add(3)),
             server_per_case: false,

@@ -5,6 +5,7 @@
 //! policy alone, never from what a server answered.
 
 pub mod case;
+pub mod client;
 pub mod diff;
 pub mod discovery;
 pub mod draft;
@@ -19,11 +20,13 @@ pub mod profile;
 pub mod results;
 pub mod scenario;
 pub mod selftest;
+pub mod settings;
 pub mod status;
 pub mod target;
 pub mod words;
 
 pub use case::{Axes, CaseId};
+pub use client::KnownClient;
 pub use discovery::Discovery;
 pub use expectation::{Expectation, ExpectationState};
 pub use outcome::{As, CheckLevel, Counted, Finding, FrameRef, Outcome, Shown, Subject, Verdict};

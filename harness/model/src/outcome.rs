@@ -62,6 +62,8 @@ words! {
         LogonFailure = "logon-failure",
         /// The connection ended: EOF and RST are one observation.
         Disconnected = "disconnected",
+        /// A request was never answered, although later ones were.
+        Unanswered = "unanswered",
         /// NEGOTIATE was answered with an error, or with contexts that the client must refuse.
         NegotiateFailed = "negotiate-failed",
         /// FSCTL_VALIDATE_NEGOTIATE_INFO tells another story than NEGOTIATE did ([MS-SMB2] 3.2.5.14.12).

@@ -1,17 +1,19 @@
 //! The plan: every scenario over its axes on every target, in a stable order, before anything runs.
 
 use crate::case::{Axes, CaseId};
+use crate::client::KnownClient;
 use crate::discovery::PlannedDiscovery;
 use crate::expectation::Expectation;
 use crate::external::PlannedExternal;
-use crate::outcome::Outcome;
+use crate::outcome::{CheckLevel, Outcome};
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
 use crate::results::RunInfo;
-use crate::scenario::{AlgorithmAxis, ClientDialects, Expect, Protocol, Scenario, Step};
+use crate::scenario::{Action, AlgorithmAxis, ClientDialects, Expect, ProfileAxis, Protocol, Scenario, Step};
 use crate::target::Target;
 use crate::words::{
-    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login, Signing,
+    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login,
+    Mapping, Signing,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,9 @@ pub struct PlannedCase {
     /// Where the prediction comes from.
     #[serde(default)]
     pub expect: Expect,
+    /// How strongly that is meant, where it is that somebody notices.
+    #[serde(default = "must")]
+    pub level: CheckLevel,
     /// What stands between client and server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interposed: Option<Interposed>,
@@ -53,6 +58,10 @@ pub struct PlannedCase {
     pub unsupported: Option<String>,
     /// The command that runs this case again.
     pub reproduce: String,
+}
+
+const fn must() -> CheckLevel {
+    CheckLevel::Must
 }
 
 /// The one thing that an interposer does, by its name.
@@ -76,7 +85,7 @@ impl PlannedCase {
     pub fn predicted(&self) -> Option<Outcome> {
         match self.expect {
             Expect::Policy => Some(predict(&self.client, &self.server, self.login, &self.negotiates)),
-            Expect::Steps | Expect::Noticed => None,
+            Expect::Steps | Expect::Noticed | Expect::RelayFails => None,
         }
     }
 
@@ -195,6 +204,37 @@ pub(crate) struct CellValues {
     login: Login,
     offer: Option<SigningOffer>,
     interposed: Option<Interposed>,
+    profile: Option<KnownClient>,
+    mapping: Mapping,
+}
+
+impl CellValues {
+    /// Whether a step belongs to the cell.
+    pub(crate) fn takes(&self, scenario: &str, step: &Step) -> bool {
+        step.is_in(scenario, &self.axes) && (step.action != Action::ValidateNegotiate || self.validates())
+    }
+
+    /// Whether its client validates the negotiation: one that knows 3.x does at every older dialect (3.2.5.5), with a signed
+    /// request, for which guests have no key. Where the scenario names the dialect it also says when.
+    fn validates(&self) -> bool {
+        let Some(profile) = &self.profile else { return true };
+        let knows = profile.dialects.is.iter().any(|dialect| dialect.is_smb3());
+        knows && self.login == Login::User && !matches!(self.dialect, Dialect::Nt1 | Dialect::Smb311)
+    }
+
+    /// Which dialect a client that is named and its server come to; without a common one its newest.
+    fn settled(mut self) -> Self {
+        if let Some(profile) = &self.profile {
+            let (lowest, highest) = match self.server_dialects {
+                Some(range) => (range.lowest, range.highest),
+                None => ServerPolicy::default().dialects,
+            };
+            let own = profile.dialects.is.iter().copied();
+            let common = own.clone().filter(|dialect| (lowest..=highest).contains(dialect)).max();
+            self.dialect = common.or(own.max()).unwrap_or(self.dialect);
+        }
+        self
+    }
 }
 
 /// Multiplies `cells` by the values of one axis.
@@ -234,6 +274,8 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
         login: Login::User,
         offer: None,
         interposed: None,
+        profile: None,
+        mapping: Mapping::Ordinary,
     };
     let all = vec![one];
     let all = vary(all, "dialect", axes.dialect.as_ref(), |c, d| c.dialect = *d);
@@ -248,6 +290,8 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
     let all = vary(all, "defect", axes.defect.as_ref(), |c, name| {
         c.interposed = Some(Interposed::Defect(name.clone()));
     });
+    let all = with_profiles(all, scenario);
+    let all = vary(all, "mapping", axes.mapping.as_ref(), |c, m| c.mapping = *m);
     let all = vary(all, "client", axes.client.as_ref(), |c, s| c.client = *s);
     let all = vary(all, "client.guest", axes.client_guest.as_ref(), |c, g| c.client_guest = *g);
     let all = vary(all, "login", axes.login.as_ref(), |c, l| c.login = *l);
@@ -261,7 +305,25 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
     let all =
         vary(all, "server.dialects", axes.server_dialects.as_ref(), |c, d| c.server_dialects = Some(*d));
     let all = vary(all, "server.guest", axes.server_guest.as_ref(), |c, g| c.server_guest = *g);
-    vary(all, "server.signing", axes.server_signing.as_ref(), |c, s| c.server_signing = *s)
+    let all = vary(all, "server.signing", axes.server_signing.as_ref(), |c, s| c.server_signing = *s);
+    all.into_iter().map(CellValues::settled).collect()
+}
+
+/// A cell for each client that the scenario names, as far as they are known to it.
+fn with_profiles(cells: Vec<CellValues>, scenario: &Scenario) -> Vec<CellValues> {
+    let Some(axis) = &scenario.axes.profile else { return cells };
+    let is_wanted = |client: &&KnownClient| match axis {
+        ProfileAxis::Each => true,
+        ProfileAxis::These(these) => these.contains(&client.id),
+    };
+    let clients: Vec<&KnownClient> = scenario.clients.iter().filter(is_wanted).collect();
+    let one = |cell: &CellValues, client: &KnownClient| {
+        let mut cell = cell.clone();
+        cell.axes.insert("profile".to_owned(), client.id.clone());
+        cell.profile = Some(client.clone());
+        cell
+    };
+    cells.iter().flat_map(|cell| clients.iter().map(|client| one(cell, client))).collect()
 }
 
 /// The algorithm axis depends on the dialect: only what the dialect allows makes a cell.
@@ -281,34 +343,51 @@ fn with_algorithms(cells: Vec<CellValues>, axis: Option<&AlgorithmAxis>) -> Vec<
 }
 
 fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCase {
-    let offer = cell.offer.unwrap_or_else(|| match cell.algorithm {
-        Some(algorithm) => SigningOffer::of(&[algorithm]),
-        None => SigningOffer::of(&[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256]),
-    });
-    let taken = scenario.step.iter().filter(|step| step.is_in(&scenario.id, &cell.axes));
-    let steps: Vec<Step> = taken
+    let taken = scenario.step.iter().filter(|step| cell.takes(&scenario.id, step));
+    let mut steps: Vec<Step> = taken
         .map(|step| Step {
             // A scenario that was parsed defines every deviation it takes.
             deviate: scenario.deviation(step, &cell.axes).unwrap_or(step.deviate),
             ..step.clone()
         })
         .collect();
-    let dialects = offered_dialects(cell.dialect, scenario.client_dialects, &steps);
+    // A step that is done wrong on purpose is what the case is about.
+    let about = steps.iter().filter(|step| step.deviate.is_some());
+    let about: Option<String> =
+        about.filter_map(|step| target.is_without(step.action)).next().map(str::to_owned);
+    steps.retain(|step| target.is_without(step.action).is_none());
+    let mut client = match &cell.profile {
+        Some(known) => {
+            // Who knows SMB1 and SMB2 asks for both at once (3.2.4.2.2.1).
+            steps.splice(..0, multi_protocol(&known.dialects.is));
+            known.profile()
+        }
+        None => probe(scenario, &cell, &steps),
+    };
+    if cell.mapping == Mapping::RequireIntegrity {
+        client.signing = Signing::Required;
+    }
     let own_default = ServerPolicy::default().dialects;
     let server = ServerPolicy {
         signing: cell.server_signing,
         guest: cell.server_guest,
         dialects: match cell.server_dialects {
-            Some(range) => (range.lowest, range.highest),
+            Some(range) => {
+                let wanted = (range.lowest, range.highest);
+                target.own_dialects(Some(range), &client.dialects).unwrap_or(wanted)
+            }
             // A client of SMB1 is for servers that have it.
-            None if cell.dialect == Dialect::Nt1 => (Dialect::Nt1, own_default.1),
-            None => own_default,
+            None => target.own_dialects(None, &client.dialects).unwrap_or(match cell.dialect {
+                Dialect::Nt1 => (Dialect::Nt1, own_default.1),
+                _ => own_default,
+            }),
         },
         ..ServerPolicy::default()
     };
     let unsupported = target
         .declares_unsupported(&scenario.id, &cell.axes)
         .map(str::to_owned)
+        .or(about)
         .or_else(|| target.cannot_be_set_to(&server));
     let id = CaseId::new(&scenario.id, &cell.axes, &target.id);
     PlannedCase {
@@ -317,27 +396,49 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         scenario: scenario.id.clone(),
         target: target.id.clone(),
         axes: cell.axes,
-        client: ClientProfile {
-            id: PROBE.to_owned(),
-            signing: cell.client,
-            algorithms: offer,
-            guest: cell.client_guest,
-            generation: cell.generation.unwrap_or(match dialects.contains(&Dialect::Nt1) {
-                true => Generation::Smb1Current,
-                false => Generation::Smb2,
-            }),
-            extended_security: cell.extended_security,
-            dialects,
-        },
+        client,
         server,
         negotiates: target.signing_capabilities.clone(),
         login: cell.login,
         steps,
         expect: scenario.expect,
+        level: scenario.level,
         interposed: cell.interposed,
         cites: scenario.cites.clone(),
         unsupported,
     }
+}
+
+/// The client of a cell that names none: what the axes say, and nothing else.
+fn probe(scenario: &Scenario, cell: &CellValues, steps: &[Step]) -> ClientProfile {
+    let offer = cell.offer.clone().unwrap_or_else(|| match cell.algorithm {
+        Some(algorithm) => SigningOffer::of(&[algorithm]),
+        None => SigningOffer::of(&[Algorithm::Aes128Gmac, Algorithm::Aes128Cmac, Algorithm::HmacSha256]),
+    });
+    let dialects = offered_dialects(cell.dialect, scenario.client_dialects, steps);
+    ClientProfile {
+        id: PROBE.to_owned(),
+        signing: cell.client,
+        algorithms: offer,
+        guest: cell.client_guest,
+        generation: cell.generation.unwrap_or(match dialects.contains(&Dialect::Nt1) {
+            true => Generation::Smb1Current,
+            false => Generation::Smb2,
+        }),
+        extended_security: cell.extended_security,
+        dialects,
+    }
+}
+
+/// The first step of a client that offers SMB1 and SMB2.
+fn multi_protocol(dialects: &[Dialect]) -> Option<Step> {
+    if !dialects.contains(&Dialect::Nt1) || dialects == [Dialect::Nt1] {
+        return None;
+    }
+    let mut protocols = vec![Protocol::NtLm012];
+    protocols.extend(dialects.contains(&Dialect::Smb202).then_some(Protocol::Smb2002));
+    protocols.extend(dialects.iter().any(|d| *d > Dialect::Smb202).then_some(Protocol::Smb2Wildcard));
+    Some(Step { protocols: Some(protocols), ..Step::of(Action::MultiProtocolNegotiate) })
 }
 
 /// The dialects a client offers, oldest first: the one of the cell, the older ones where the scenario says so, and what its
@@ -390,7 +491,7 @@ when = { dialect = "2.1" }
     fn expands_what_the_dialect_allows() {
         let scenario = Scenario::parse("s", "s.toml", SCENARIO).unwrap();
         let target = Target::parse("t", TARGET, EXPECTATIONS).unwrap();
-        let all = expand(&[scenario], std::slice::from_ref(&target));
+        let all = expand(std::slice::from_ref(&scenario), std::slice::from_ref(&target));
         let ids: Vec<&str> = all.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids.len(), 2 * (1 + 3));
         assert_eq!(
@@ -405,6 +506,20 @@ when = { dialect = "2.1" }
         assert_eq!(all[1].predicted().map(|p| p.kind), Some(Kind::NotSigned));
         let unsupported = all.iter().filter(|case| case.unsupported.is_some()).count();
         assert_eq!(unsupported, 2);
+
+        let text = TARGET.replace("[[unsup", "[[without]]\nsteps = [\"echo\"]\nwhy = \"no ECHO\"\n[[unsup");
+        let silent = Target::parse("t", &text, "").unwrap();
+        let deviant = SCENARIO
+            .replace("\"policy\"", "\"steps\"")
+            .replace("\"echo\"", "\"echo\"\ndeviate = { signature = \"missing\" }");
+        let deviant = Scenario::parse("d", "d.toml", &deviant).unwrap();
+        let without = expand(&[scenario, deviant], &[silent]);
+        let of = |scenario: &'static str| without.iter().filter(move |case| case.scenario == scenario);
+        assert!(of("s").all(|case| case.steps.len() == 1));
+        assert_eq!(of("s").filter(|case| case.unsupported.is_some()).count(), 2);
+        // The step is only in the cells with 2.1.
+        let about = of("d").filter(|case| case.unsupported.as_deref() == Some("no ECHO"));
+        assert!(about.clone().all(|case| case.axes["dialect"] == "2.1") && about.count() == 2);
 
         let planned = plan_expectations(&target, &all);
         assert_eq!(planned.iter().map(|p| p.matches).collect::<Vec<_>>(), [4, 0]);

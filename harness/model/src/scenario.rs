@@ -7,7 +7,7 @@ mod deviation;
 mod order;
 mod step;
 
-pub use axes::{AlgorithmAxis, AxisValues, OfferedId};
+pub use axes::{AlgorithmAxis, AxisValues, EachOr, OfferedId, ProfileAxis};
 pub use deviation::{
     Deviation, HeaderField, WrongFlag, WrongMessageId, WrongNegotiate, WrongSession, WrongSetup,
     WrongSignature, WrongValidate,
@@ -15,6 +15,8 @@ pub use deviation::{
 pub use step::{Action, Instead, Protocol, ShareRole, Step, StepExpect};
 
 use crate::case::{Axes, is_slug};
+use crate::client::KnownClient;
+use crate::outcome::CheckLevel;
 use crate::plan;
 use crate::words::Dialect;
 use schemars::JsonSchema;
@@ -42,11 +44,21 @@ pub struct Scenario {
     /// Named deviations for the `deviation` axis, taken by the steps that say `deviate = "by-axis"`.
     #[serde(default)]
     pub deviations: BTreeMap<String, Deviation>,
+    /// How strongly the specification speaks for what `expect = "noticed"` wants.
+    #[serde(default = "must")]
+    pub level: CheckLevel,
     /// Which dialects the client offers besides that of the cell.
     #[serde(default, rename = "client-dialects")]
     pub client_dialects: ClientDialects,
     /// What to do, in order.
     pub step: Vec<Step>,
+    /// The clients that its `profile` axis can name; see [`Scenario::with_clients`].
+    #[serde(skip)]
+    pub clients: Vec<KnownClient>,
+}
+
+const fn must() -> CheckLevel {
+    CheckLevel::Must
 }
 
 /// Which dialects the client of a cell offers.
@@ -72,6 +84,8 @@ pub enum Expect {
     /// From nowhere: somebody on the wire does something, and what matters is that the client or the server notices, that
     /// is, ends it.
     Noticed,
+    /// From nowhere: somebody relays the client's logon, and what matters is that he can do nothing with it.
+    RelayFails,
 }
 
 /// A scenario file that cannot be used. Displays the place and the mend.
@@ -133,17 +147,50 @@ impl Scenario {
                 return Err(format!("`{name}` is not made of letters, digits, `.`, `_` and `-`"));
             }
         }
+        let own =
+            ["client", "client.guest", "dialect", "algorithm", "generation", "extended-security", "offer"];
+        if axes.profile.is_some()
+            && let Some((axis, _)) = axes.words().iter().find(|(axis, _)| own.contains(axis))
+        {
+            return Err(format!("a client that `profile` names has its own `{axis}`: leave that axis out"));
+        }
         if axes.attack.is_some() && axes.defect.is_some() {
             return Err("an interposer does one thing: take `attack` or `defect`".to_owned());
         }
-        if axes.attack.is_none() && self.expect == Expect::Noticed {
-            return Err("expect = \"noticed\" is for scenarios with the axis `attack`".to_owned());
+        if axes.attack.is_none() && matches!(self.expect, Expect::Noticed | Expect::RelayFails) {
+            return Err("expect = \"noticed\" and \"relay-fails\" are for scenarios with the axis `attack`"
+                .to_owned());
+        }
+        if self.level != CheckLevel::Must && self.expect != Expect::Noticed {
+            return Err("`level` is about expect = \"noticed\"; steps have one of their own".to_owned());
         }
         for (index, step) in self.step.iter().enumerate() {
             self.check_step(step)
                 .map_err(|mend| format!("step {} (`{}`): {mend}", index + 1, step.action.word()))?;
         }
         self.check_cells()
+    }
+
+    /// Makes clients known to the scenario. Without that, one that varies them has no cells.
+    ///
+    /// # Errors
+    /// Its `profile` axis names another client, or its steps fit no cell.
+    pub fn with_clients(mut self, file: &str, clients: &[KnownClient]) -> Result<Self, ScenarioError> {
+        let error = |message: String| ScenarioError { file: file.to_owned(), message };
+        if let Some(ProfileAxis::These(these)) = &self.axes.profile
+            && let Some(unknown) = these.iter().find(|id| !clients.iter().any(|client| client.id == **id))
+        {
+            let known: Vec<&str> = clients.iter().map(|client| client.id.as_str()).collect();
+            return Err(error(format!(
+                "axis `profile`: there is no client `{unknown}`: {}",
+                known.join(", ")
+            )));
+        }
+        if self.axes.profile.is_some() {
+            self.clients = clients.to_vec();
+            self.check_cells().map_err(error)?;
+        }
+        Ok(self)
     }
 
     /// What a step has that does not belong to it, or lacks.
@@ -163,15 +210,13 @@ impl Scenario {
         let several = [
             Action::MultiProtocolNegotiate,
             Action::SecondSession,
-            Action::QueryDirectory,
             Action::ReadRaw,
-            Action::Lock,
-            Action::ChangeNotify,
             Action::OplockBreak,
             Action::LeaseBreak,
             Action::CompoundRelated,
             Action::CompoundFailing,
             Action::Pipe,
+            Action::Pipeline,
             Action::Reauthenticate,
         ];
         if step.deviate.is_some() && several.contains(&step.action) {
@@ -229,10 +274,13 @@ impl Scenario {
 
     /// What can only be seen cell by cell.
     fn check_cells(&self) -> Result<(), String> {
+        if self.axes.profile.is_some() && self.clients.is_empty() {
+            return Ok(()); // It has no cells yet.
+        }
         let mut taken = vec![false; self.step.len()];
         for cell in plan::cells(self) {
             let steps: Vec<(usize, &Step)> =
-                self.step.iter().enumerate().filter(|(_, step)| step.is_in(&self.id, &cell.axes)).collect();
+                self.step.iter().enumerate().filter(|(_, step)| cell.takes(&self.id, step)).collect();
             for (number, step) in &steps {
                 if let Some(taken) = taken.get_mut(*number) {
                     *taken = true;
@@ -289,13 +337,14 @@ fn misplaced(deviation: Deviation, action: Action) -> Option<&'static str> {
             "take a `setup` that is refused: the others belong to `session-setup`",
         ),
         Action::Elsewhere => (
-            matches!(
-                deviation,
-                Deviation::Session(WrongSession::Elsewhere | WrongSession::ElsewhereUnsigned)
-            ),
-            "it is about a session of another connection: take `session = \"elsewhere\"`",
+            matches!(deviation, Deviation::Session(session) if session.is_elsewhere()),
+            "it is about a session of another connection: take `session = \"elsewhere\"` or `\"bind\"`",
         ),
-        Action::CompoundUnrelated | Action::Cancel => (
+        Action::CompoundUnrelated
+        | Action::Cancel
+        | Action::Lock
+        | Action::QueryDirectory
+        | Action::ChangeNotify => (
             !matches!(
                 deviation,
                 Deviation::Negotiate(_)
@@ -314,14 +363,10 @@ fn misplaced(deviation: Deviation, action: Action) -> Option<&'static str> {
         _ => (
             !matches!(
                 deviation,
-                Deviation::Negotiate(_)
-                    | Deviation::Setup(_)
-                    | Deviation::Validate(_)
-                    | Deviation::Padding
-                    | Deviation::Session(WrongSession::Elsewhere | WrongSession::ElsewhereUnsigned)
-            ),
-            "deviations of `negotiate`, `setup`, `validate`, `padding` and `session = \"elsewhere\"` belong to steps of their \
-             own",
+                Deviation::Negotiate(_) | Deviation::Setup(_) | Deviation::Validate(_) | Deviation::Padding
+            ) && !matches!(deviation, Deviation::Session(session) if session.is_elsewhere()),
+            "deviations of `negotiate`, `setup`, `validate`, `padding` and another connection's session belong to steps of \
+             their own",
         ),
     };
     (!fits).then_some(mend)

@@ -47,9 +47,9 @@ pub struct RuleLine {
     pub title: String,
     /// How strongly the specification speaks.
     pub level: CheckLevel,
-    /// How often it was evaluated on clean servers.
+    /// How often it was evaluated on clean servers and not broken.
     pub held: u64,
-    /// How often it was evaluated on servers that were made to keep to it, because none does by itself.
+    /// The same on servers that were made to keep to it, because none does by itself.
     pub held_repaired: u64,
     /// The defects that trip it, and are meant to.
     pub proved_by: Vec<String>,
@@ -120,8 +120,11 @@ impl KillMatrix {
             .collect();
         let (repaired, whole_servers): (Vec<&CaseResult>, Vec<&CaseResult>) =
             clean.iter().copied().partition(|case| case.axes.contains_key(REPAIR_AXIS));
+        // Where it is broken, also where that is known, it is not held.
         let held = |cases: &[&CaseResult], rule: &str| -> u64 {
-            cases.iter().filter_map(|case| case.checks.get(rule)).sum()
+            let broken = |case: &CaseResult| case.findings.iter().filter(|f| f.rule == rule).count() as u64;
+            let checked = |case: &CaseResult| case.checks.get(rule).copied().unwrap_or_default();
+            cases.iter().map(|case| checked(case).saturating_sub(broken(case))).sum()
         };
         let nothing = BTreeSet::new();
         let mut by_defect: BTreeMap<&str, (u64, u64, BTreeSet<String>)> = BTreeMap::new();
@@ -188,6 +191,8 @@ impl KillMatrix {
         let unclean: Vec<CaseId> = clean
             .iter()
             .filter(|case| case.status == crate::results::Status::Unexpected)
+            // Where there was nothing to do right, nothing was shown either: a rule that is held nowhere is not proved.
+            .filter(|case| !(case.axes.contains_key(REPAIR_AXIS) && case.verdict == Verdict::Inconclusive))
             .map(|case| case.id.clone())
             .collect();
         let whole = rules.iter().all(RuleLine::is_proved)

@@ -6,9 +6,9 @@ use crate::case::is_slug;
 use crate::discovery::Claims;
 use crate::expectation::{Condition, Expectation, parse_expectations};
 use crate::profile::{Encryption, ServerPolicy};
-use crate::scenario::ShareRole;
+use crate::scenario::{Action, ShareRole};
 use crate::words::{Algorithm, Dialect, DialectRange, GuestMapping, Signing};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
@@ -26,15 +26,19 @@ pub struct Target {
     /// The algorithms it selects from by SMB2_SIGNING_CAPABILITIES at 3.1.1; none where it does not process that
     /// context, which is optional ([MS-SMB2] 3.3.5.4).
     pub signing_capabilities: Vec<Algorithm>,
-    /// The dialects it speaks, where it cannot be set to others.
-    #[serde(default)]
-    pub dialects: Option<DialectRange>,
+    /// The dialects it speaks, where it cannot be set to others: one range, or several that it can be set to, of which it
+    /// is set to the first one that a case can do with. Empty where it can be set to any.
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub dialects: Vec<DialectRange>,
     /// Whether a run without `--target` includes it.
     #[serde(default)]
     pub default: bool,
     /// How many cases run on one of its servers at the same time.
     #[serde(default = "eight")]
     pub parallel_cases: NonZeroU16,
+    /// How many of its servers run at the same time; as many as there are policies where it does not say.
+    #[serde(default)]
+    pub parallel_servers: Option<NonZeroU16>,
     /// Whether every case gets a server of its own, because one case can get into the next one's way on it.
     #[serde(default)]
     pub server_per_case: bool,
@@ -43,6 +47,9 @@ pub struct Target {
     /// What it cannot be set to, or does not do.
     #[serde(default)]
     pub unsupported: Vec<Unsupported>,
+    /// The steps it has nothing for: they are left out of its cases.
+    #[serde(default)]
+    pub without: Vec<Without>,
     /// How its container is built and configured.
     pub container: Option<ContainerSpec>,
     /// Its known deviations.
@@ -101,6 +108,17 @@ pub struct Unsupported {
     pub why: String,
 }
 
+/// Steps that a server cannot be asked for. A case goes without them, and cannot run where one of them is what it is about:
+/// where it is done wrong on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Without {
+    /// Which steps; none that another one builds on.
+    pub steps: Vec<Action>,
+    /// Why, for a reader of the report.
+    pub why: String,
+}
+
 /// How a container target is built and configured. Paths are inside the target's folder unless said otherwise.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -119,6 +137,9 @@ pub struct ContainerSpec {
     pub version: Vec<String>,
     /// How much memory one container may use, in MiB.
     pub memory_mib: u64,
+    /// How long it may take from its container's start to its first answer, in seconds.
+    #[serde(default = "twenty")]
+    pub ready_seconds: NonZeroU16,
     /// How this server spells the policy words.
     pub words: PolicyWords,
 }
@@ -137,13 +158,31 @@ const fn eight() -> NonZeroU16 {
     NonZeroU16::MIN.saturating_add(7)
 }
 
+const fn twenty() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(19)
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DialectRange>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Ranges {
+        One(DialectRange),
+        Several(Vec<DialectRange>),
+    }
+    Ok(match Ranges::deserialize(deserializer)? {
+        Ranges::One(range) => vec![range],
+        Ranges::Several(ranges) => ranges,
+    })
+}
+
 const fn smb_port() -> u16 {
     445
 }
 
-/// A server's own words for the policy. Two policies that come out as the same configuration share one container.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A server's own words for the policy; what it has no word for it cannot be set to. Two policies that come out as the same
+/// configuration share one container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct PolicyWords {
     /// Signing policies.
     pub signing: BTreeMap<Signing, String>,
@@ -205,6 +244,36 @@ impl Target {
         self.unsupported.iter().find(|u| u.when.matches(scenario, axes)).map(|u| u.why.as_str())
     }
 
+    /// Why its cases go without this step, where they do.
+    #[must_use]
+    pub fn is_without(&self, action: Action) -> Option<&str> {
+        self.without.iter().find(|w| w.steps.contains(&action)).map(|w| w.why.as_str())
+    }
+
+    /// The range of its own that it is set to in a case whose client offers these dialects: one that has them all, or,
+    /// where the case says which range, one that comes to the same for that client: a part of it, with SMB1 where it has
+    /// SMB1, and with the same newest dialect for the two. Nothing where it has none.
+    #[must_use]
+    pub fn own_dialects(
+        &self,
+        wanted: Option<DialectRange>,
+        offered: &[Dialect],
+    ) -> Option<(Dialect, Dialect)> {
+        let newest = |range: &DialectRange| {
+            offered.iter().filter(|d| (range.lowest..=range.highest).contains(*d)).max()
+        };
+        let smb1 = |range: &DialectRange| range.lowest == Dialect::Nt1;
+        let does = |own: &&DialectRange| match &wanted {
+            None => offered.iter().all(|d| (own.lowest..=own.highest).contains(d)),
+            Some(wanted) => {
+                (wanted.lowest <= own.lowest && own.highest <= wanted.highest)
+                    && smb1(own) == smb1(wanted)
+                    && newest(own) == newest(wanted)
+            }
+        };
+        self.dialects.iter().find(does).map(|own| (own.lowest, own.highest))
+    }
+
     /// Whether it declares that it does not do what has these axes, whatever else a case has.
     pub(crate) fn denies(&self, axes: &[(&str, &str)]) -> bool {
         self.unsupported.iter().any(|u| u.when.is_within(axes))
@@ -214,7 +283,11 @@ impl Target {
     #[must_use]
     pub fn cannot_be_set_to(&self, policy: &ServerPolicy) -> Option<String> {
         let (lowest, highest) = policy.dialects;
-        if let Some(own) = self.dialects.filter(|own| (own.lowest, own.highest) != policy.dialects) {
+        if !self.dialects.is_empty()
+            && !self.dialects.iter().any(|own| (own.lowest, own.highest) == policy.dialects)
+        {
+            let own: Vec<String> = self.dialects.iter().map(ToString::to_string).collect();
+            let own = own.join(" or ");
             return Some(format!("it speaks {own} and cannot be set to {lowest}..{highest}"));
         }
         let words = &self.container.as_ref()?.words;
@@ -266,6 +339,40 @@ mod tests {
         policy.dialects.0 = Dialect::Nt1;
         let why = target.cannot_be_set_to(&policy).unwrap();
         assert_eq!(why, "it speaks 2.0.2..3.1.1 and cannot be set to nt1..3.1.1");
+    }
+
+    #[test]
+    fn is_set_to_the_first_range_that_does() {
+        let text = EMBEDDED.replace("signing-cap", "dialects = [\"nt1..2.0.2\", \"nt1..nt1\"]\nsigning-cap");
+        let target = Target::parse("e", &text, "").unwrap();
+        let old = Some((Dialect::Nt1, Dialect::Smb202));
+        assert_eq!(target.own_dialects(None, &[Dialect::Nt1]), old);
+        assert_eq!(target.own_dialects(None, &[Dialect::Nt1, Dialect::Smb202]), old);
+        assert_eq!(target.own_dialects(None, &[Dialect::Smb202, Dialect::Smb21]), None);
+        let wanted =
+            |range: &str, offered: &[Dialect]| target.own_dialects(Some(range.parse().unwrap()), offered);
+        let both = [Dialect::Nt1, Dialect::Smb202];
+        assert_eq!(wanted("nt1..nt1", &both), Some((Dialect::Nt1, Dialect::Nt1)));
+        assert_eq!(wanted("nt1..3.1.1", &both), old);
+        assert_eq!(wanted("nt1..3.1.1", &[Dialect::Nt1, Dialect::Smb21]), None);
+        assert_eq!(wanted("2.0.2..3.1.1", &both), None);
+        let set = |dialects| target.cannot_be_set_to(&ServerPolicy { dialects, ..ServerPolicy::default() });
+        assert_eq!(set((Dialect::Nt1, Dialect::Nt1)), None);
+        let why = set((Dialect::Smb202, Dialect::Smb311)).unwrap();
+        assert_eq!(why, "it speaks nt1..2.0.2 or nt1..nt1 and cannot be set to 2.0.2..3.1.1");
+        assert_eq!(Target::parse("e", EMBEDDED, "").unwrap().own_dialects(None, &[Dialect::Smb202]), None);
+    }
+
+    #[test]
+    fn what_has_no_word_cannot_be_set() {
+        let text = "title = \"t\"\nkind = \"container\"\nsigning-capabilities = []\n\
+            [shares]\nshare = \"share\"\nguest = \"guest\"\n\
+            [container]\nbase = { image = \"b\", suite = \"b\" }\ntemplate = \"t\"\nconfig = \"/t\"\n\
+            version = [\"v\"]\nmemory-mib = 64\n[container.words]\nsigning = { not-required = \"no\" }\n";
+        let target = Target::parse("c", text, "").unwrap();
+        assert_eq!(target.container.as_ref().unwrap().ready_seconds.get(), 20);
+        let why = target.cannot_be_set_to(&ServerPolicy::default()).unwrap();
+        assert_eq!(why, "target.toml gives no word for dialect `2.0.2`");
     }
 
     #[test]

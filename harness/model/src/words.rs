@@ -202,6 +202,16 @@ words! {
     }
 }
 
+words! {
+    /// What a client asks of one share besides its own policy.
+    Mapping, "mapping" {
+        /// Nothing.
+        Ordinary = "ordinary",
+        /// That it is signed: a hardened path, or a mapping with RequireIntegrity.
+        RequireIntegrity = "require-integrity",
+    }
+}
+
 /// The dialects a server is set to: from the lowest to the highest, such as `nt1..3.1.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DialectRange {

@@ -10,8 +10,8 @@ use smb::wire;
 /// The client of one case.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is not moved")]
 enum Client<'c> {
-    Smb1(smb1::Client<'c>),
-    Smb2(smb2::Client<'c>),
+    Smb1(Box<smb1::Client<'c>>),
+    Smb2(Box<smb2::Client<'c>>),
 }
 
 /// Carries out the steps in order. A later step that needs what an earlier one did not get stops the case.
@@ -46,8 +46,8 @@ impl<'c> Client<'c> {
     /// The client of a case that offers the dialects of one protocol only.
     fn alone(context: Context<'c>) -> Self {
         match context.case.client.dialects.as_slice() {
-            [Dialect::Nt1] => Self::Smb1(smb1::Client::new(context)),
-            _ => Self::Smb2(smb2::Client::new(context)),
+            [Dialect::Nt1] => Self::Smb1(Box::new(smb1::Client::new(context))),
+            _ => Self::Smb2(Box::new(smb2::Client::new(context))),
         }
     }
 
@@ -64,11 +64,11 @@ impl<'c> Client<'c> {
             wire::Protocol::Smb2 => {
                 let mut smb2 = smb2::Client::new(smb1.into_context());
                 smb2.multi_protocol_answer(protocols, &answer)?;
-                Ok(Self::Smb2(smb2))
+                Ok(Self::Smb2(Box::new(smb2)))
             }
             _ => {
                 smb1.selected(protocols, &answer)?;
-                Ok(Self::Smb1(smb1))
+                Ok(Self::Smb1(Box::new(smb1)))
             }
         }
     }

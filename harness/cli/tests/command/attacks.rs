@@ -3,7 +3,7 @@
 use crate::support::Bench;
 use evidence::Evidence;
 use model::Verdict;
-use model::outcome::{By, Kind};
+use model::outcome::{By, Kind, Why};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -30,6 +30,45 @@ fn every_attack_is_noticed_and_the_report_says_by_whom() {
         assert_eq!(evidence.problems, []);
     }
     assert_eq!(by, BTreeSet::from(["client", "server"]));
+}
+
+#[test]
+fn what_is_dropped_is_missed_and_what_is_swapped_does_no_harm() {
+    let bench = Bench::new();
+    let args = ["run", "smb2-attacks-drop", "smb2-attacks-order", "--target", "embedded", "--out", "r"];
+    let ended = bench.run(&args);
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    for case in &bench.results("r").cases {
+        assert_eq!(case.verdict, Verdict::Conforms, "{}: {:?} {:?}", case.id, case.why, case.findings);
+        let outcome = case.outcome.as_ref().unwrap();
+        let dropped = case.scenario == "smb2-attacks-drop";
+        assert_eq!(outcome.kind, if dropped { Kind::Refused } else { Kind::Signed }, "{}", case.id);
+        assert_eq!(outcome.why, dropped.then_some(Why::Unanswered), "{}", case.id);
+    }
+}
+
+#[test]
+fn a_relayed_logon_is_of_no_use_and_where_it_is_that_is_a_finding() {
+    let bench = Bench::new();
+    let args =
+        ["run", "smb2-attacks-relay", "smb2-attacks-relay-3.1.1", "--target", "embedded", "--out", "r"];
+    let ended = bench.run(&args);
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    for case in &bench.results("r").cases {
+        assert_eq!(case.checks.get("attack/relayed-logon"), Some(&1), "{}: {:?}", case.id, case.why);
+    }
+    let bench = Bench::new();
+    let text = "title = \"t\"\ncites = [\"MS-SMB2 3.3.5.2.4\"]\nexpect = \"relay-fails\"\n[axes]\n\
+                dialect = [\"3.0.2\"]\nattack = [\"relay-logon\"]\n[[step]]\ndo = \"session-setup\"\n";
+    fs::create_dir_all(bench.path("mine")).unwrap();
+    fs::write(bench.path("mine/own.toml"), text).unwrap();
+    let ended = bench.run(&["run", "--scenarios", "mine", "--target", "embedded", "--out", "r"]);
+    assert_eq!(ended.status, 1, "{}", ended.stdout);
+    let results = bench.results("r");
+    let [finding] = results.cases[0].findings.as_slice() else { panic!("{:?}", results.cases[0]) };
+    assert_eq!(finding.rule, "attack/relayed-logon");
+    // It is where the server said it: on its side of what stands between.
+    assert_eq!(finding.at.map(|at| at.leg), Some(Some(1)));
 }
 
 fn own(bench: &Bench, attack: &str, client: &str) -> (i32, model::Results) {
@@ -74,4 +113,25 @@ fn an_attack_that_does_not_exist_names_its_neighbour() {
     let ended = bench.run(&["run", "--scenarios", "mine", "--target", "embedded", "--out", "r"]);
     assert_eq!(ended.status, 2);
     assert!(ended.stderr.contains("did you mean `change-guid`?"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_broken_request_that_is_made_to_wait_was_taken() {
+    let bench = Bench::new();
+    let text = "title = \"t\"\ncites = [\"MS-SMB2 3.3.5.2.4\"]\nexpect = \"steps\"\n[axes]\ndialect = [\"3.0\", \"3.1.1\"]\n\
+                \"server.signing\" = [\"required\"]\ndefect = [\"accepts-unsigned\"]\n[[step]]\ndo = \"session-setup\"\n\
+                [[step]]\ndo = \"tree-connect\"\nshare = \"share\"\n[[step]]\ndo = \"change-notify\"\n\
+                deviate = { signature = \"missing\" }\nexpect = { status = \"ACCESS_DENIED\", or = \"disconnect\" }\n";
+    fs::create_dir_all(bench.path("mine")).unwrap();
+    fs::write(bench.path("mine/own.toml"), text).unwrap();
+    let ended = bench.run(&["run", "--scenarios", "mine", "--target", "embedded", "--out", "r"]);
+    assert_eq!(ended.status, 1, "{}", ended.stdout);
+    for case in &bench.results("r").cases {
+        assert_eq!(case.verdict, Verdict::Deviates, "{}: {:?}", case.id, case.why);
+        assert!(
+            case.findings.iter().any(|f| f.rule == "step/status" && f.got == "STATUS_PENDING"),
+            "{:?}",
+            case.findings
+        );
+    }
 }

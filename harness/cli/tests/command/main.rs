@@ -9,3 +9,4 @@ mod failures;
 mod page;
 mod selftest;
 mod support;
+mod words;

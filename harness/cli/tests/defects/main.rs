@@ -3,12 +3,16 @@
 #![cfg(test)]
 
 mod altered;
+mod broken;
+mod cancel;
 mod clean;
 mod compounds;
 mod faulty;
 mod guest;
+mod interim;
 mod missing;
 mod plan;
+mod salts;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

@@ -216,6 +216,15 @@ impl Exchange {
         at
     }
 
+    /// Takes a message out.
+    pub(crate) fn remove(&mut self, at: usize) {
+        self.messages.remove(at);
+        for (_, range) in &mut self.steps {
+            range.start -= usize::from(range.start > at);
+            range.end -= usize::from(range.end > at);
+        }
+    }
+
     pub(crate) fn is_flagged(&self, message: usize) -> bool {
         self.header(message).flags.contains(Flags::SIGNED)
     }

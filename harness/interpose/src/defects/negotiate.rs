@@ -73,6 +73,21 @@ fn validated(reply: &mut Reply<'_>, change: impl FnOnce(&mut ValidateNegotiateIn
 pub(super) fn defects() -> Vec<Defect> {
     vec![
         Defect {
+            id: "same-salt",
+            title: "The salt of the preauthentication context is the same in every response",
+            cites: &["MS-SMB2 3.3.5.4"],
+            trips: &["negotiate/salt-unique"],
+            protocols: SMB311,
+            act: Act::Reply(|r| {
+                contexts(r, |contexts| {
+                    let preauth = contexts.iter_mut().find(|context| context.context_type == PREAUTH);
+                    // HashAlgorithmCount, SaltLength and the one hash come before it (2.2.3.1.1).
+                    let salt = preauth.and_then(|context| context.data.get_mut(6..));
+                    salt.filter(|salt| !salt.is_empty()).map(|salt| salt.fill(7)).is_some()
+                })
+            }),
+        },
+        Defect {
             id: "negotiate-drops-enabled",
             title: "NEGOTIATE is answered without SMB2_NEGOTIATE_SIGNING_ENABLED",
             cites: &["MS-SMB2 3.3.5.4"],

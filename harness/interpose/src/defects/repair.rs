@@ -60,7 +60,7 @@ pub(super) fn defects() -> Vec<Defect> {
             id: "ignores-bad-signature",
             title: "A request with a wrong signature is carried out",
             cites: &["MS-SMB2 3.3.5.2.4", "MS-SMB2 3.1.5.1"],
-            trips: &["step/status"],
+            trips: &["step/status", "cancel/verified"],
             protocols: SMB2,
             act: Act::Request(|r| r.check == Check::Invalid && r.repair()),
         },

@@ -63,9 +63,14 @@ fn is_gmac(reply: &Reply<'_>) -> bool {
     reply.client.algorithm() == Some(Algorithm::Aes128Gmac)
 }
 
-/// The answers that interim ones are put in front of.
-fn may_wait(reply: &Reply<'_>) -> bool {
-    reply.is_signed_answer() && [Command::READ, Command::WRITE, Command::ECHO].contains(&reply.command())
+/// Seals an interim response: the one that there is, or one of its own in front of an answer.
+fn announce(reply: &mut Reply<'_>, seal: Seal) -> bool {
+    if reply.announces_a_change() {
+        return reply.seal(seal);
+    }
+    let may_wait =
+        reply.is_signed_answer() && [Command::READ, Command::WRITE, Command::ECHO].contains(&reply.command());
+    may_wait && reply.precede(reply.interim(), seal)
 }
 
 pub(super) fn defects() -> Vec<Defect> {
@@ -256,7 +261,7 @@ pub(super) fn defects() -> Vec<Defect> {
             cites: &["MS-SMB2 3.3.4.2"],
             trips: &["signing/unsigned-response"],
             protocols: SMB2,
-            act: Act::Reply(|r| may_wait(r) && r.precede(r.interim(), Seal::Right)),
+            act: Act::Reply(|r| announce(r, Seal::Right)),
         },
         Defect {
             id: "pending-echoes-signature",
@@ -264,7 +269,7 @@ pub(super) fn defects() -> Vec<Defect> {
             cites: &["MS-SMB2 2.2.1.1", "MS-SMB2 3.3.4.2"],
             trips: &["signing/interim-zero"],
             protocols: SMB2,
-            act: Act::Reply(|r| may_wait(r) && r.precede(r.interim(), Seal::Field(r.asked.signature))),
+            act: Act::Reply(|r| announce(r, Seal::Field(r.asked.signature))),
         },
         Defect {
             id: "break-signed",

@@ -102,6 +102,14 @@ pub(super) fn defects() -> Vec<Defect> {
             }),
         },
         Defect {
+            id: "broken-cancel-answered",
+            title: "A CANCEL with a wrong signature is answered with STATUS_INVALID_PARAMETER",
+            cites: &["MS-SMB2 3.3.5.16", "MS-SMB2 2.2.30"],
+            trips: &["cancel/unanswered"],
+            protocols: SMB2,
+            act: Act::Reply(|r| if r.answers_cancel() { r.fail(NtStatus::INVALID_PARAMETER) } else { false }),
+        },
+        Defect {
             id: "read-returns-other-data",
             title: "READ gives other bytes than were written",
             cites: &["MS-SMB2 3.3.5.12"],

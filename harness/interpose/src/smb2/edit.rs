@@ -116,6 +116,7 @@ pub(crate) struct Reply<'e> {
     pub(super) seal: &'e mut Seal,
     pub(super) before: &'e mut Extras,
     pub(super) after: &'e mut Extras,
+    pub(super) swallowed: &'e mut bool,
     /// Whether both connections end, and nothing of this is sent.
     pub(crate) ends: bool,
 }
@@ -133,7 +134,7 @@ impl Reply<'_> {
     pub(crate) fn is_ordinary(&self) -> bool {
         self.session.is_some()
             && self.asked.command == self.header.command
-            && self.command() != Command::SESSION_SETUP
+            && ![Command::SESSION_SETUP, Command::CANCEL].contains(&self.command())
             && !is_interim(self.header)
     }
 
@@ -152,6 +153,19 @@ impl Reply<'_> {
         self.is_ordinary()
             && (self.asked.check, self.signed) == (Check::Unsigned, Check::Unsigned)
             && self.session.as_ref().is_some_and(|session| session.user && session.reply.is_some())
+    }
+
+    /// Whether it announces the answer to a rightly signed CHANGE_NOTIFY: a client always meets that one.
+    pub(crate) fn announces_a_change(&self) -> bool {
+        self.session.is_some()
+            && self.command() == Command::CHANGE_NOTIFY
+            && is_interim(self.header)
+            && self.asked.check == Check::Valid
+    }
+
+    /// Whether it answers a CANCEL.
+    pub(crate) fn answers_cancel(&self) -> bool {
+        self.command() == Command::CANCEL && self.asked.command == Command::CANCEL
     }
 
     /// Whether it establishes a user's session.
@@ -228,6 +242,12 @@ impl Reply<'_> {
         header.with_async_id(0x5A5A_0000_0000_0000 | self.header.message_id).write(&mut bytes);
         bytes.extend_from_slice(&[9, 0, 0, 0, 0, 0, 0, 0, 0]);
         bytes
+    }
+
+    /// Keeps it from the client.
+    pub(crate) fn swallow(&mut self) -> bool {
+        *self.swallowed = true;
+        true
     }
 
     /// Sends another message in front of it.

@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) breaks: Option<Broken>,
     /// Whether it asks for SMB1 and SMB2 at once first ([MS-SMB2] 3.2.4.2.2.1).
     pub(crate) multi_protocol: bool,
+    /// Whether two requests are under way at once, and not one ECHO by itself.
+    pub(crate) pipelines: bool,
     /// Where the session key is put as soon as it is known, for a server that has no password.
     pub(crate) tells: Option<Arc<Mutex<Option<[u8; 16]>>>>,
 }
@@ -64,6 +66,7 @@ impl Plan {
             password: PASSWORD,
             breaks: None,
             multi_protocol: false,
+            pipelines: false,
             tells: None,
         }
     }
@@ -160,7 +163,10 @@ impl Client<'_> {
         let length = u32::try_from(PATTERN.len()).unwrap();
         let answer = self.exchange(&ReadRequest { file_id, length, ..Default::default() }).await?;
         self.driven.read = wire::ReadResponse::parse(&answer).ok().map(|body| body.data);
-        self.exchange(&EchoRequest::default()).await?;
+        match self.plan.pipelines {
+            true => self.echoes_at_once().await?,
+            false => drop(self.exchange(&EchoRequest::default()).await?),
+        }
         self.echoes_in_one().await?;
         if let Some(broken) = self.plan.breaks {
             self.broken(broken).await?;
@@ -287,6 +293,20 @@ impl Client<'_> {
         };
         let answer = self.exchange(&body).await?;
         Some(CreateResponse::parse(&answer).ok().map(|body| body.file_id))
+    }
+
+    /// Two requests, the second sent before the first is answered.
+    async fn echoes_at_once(&mut self) -> Option<()> {
+        let first = self.message_id;
+        for _ in 0..2 {
+            let mut bytes = self.request(&EchoRequest::default());
+            self.sign(&mut bytes, self.signs);
+            self.send(&bytes).await?;
+        }
+        for id in [first, first + 1] {
+            self.receive(id).await?;
+        }
+        Some(())
     }
 
     /// Two requests in one message, each with a signature of its own.

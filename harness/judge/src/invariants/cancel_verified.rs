@@ -7,9 +7,9 @@ use model::{CheckLevel, NtStatus, Subject};
 use smb::follow::{Signature, Way};
 use smb::wire::Command;
 
-/// 3.3.5.2.4: what is signed is verified, and fails where that fails; no command is exempt. That the server was done with it
-/// is told by the ECHO behind it: what it answers before that, the CANCEL brought about. An unsigned one may work: "The
-/// protocol does not require cancel requests from the client to the server to be signed" (5.1).
+/// 3.3.5.2.4: what is signed is verified, and fails where that fails; no command is exempt. Nothing else cancels the request in
+/// that step: it ends by a change, and where it was cancelled the wrong CANCEL did it. An unsigned one may work: "The protocol
+/// does not require cancel requests from the client to the server to be signed" (5.1).
 pub(super) const RULE: Invariant = Invariant {
     id: "cancel/verified",
     title: "A CANCEL whose signature is wrong cancels nothing",
@@ -29,16 +29,13 @@ pub(super) const RULE: Invariant = Invariant {
             let target = sent().find(|message| {
                 message.header.message_id == cancel.header.message_id && message.command() != Command::CANCEL
             });
-            let fence =
-                sent().find(|message| message.command() == Command::ECHO && message.offset > cancel.offset);
-            let (Some(target), Some(fence)) = (target, fence) else { continue };
-            let Some(fence) = final_response(connection, fence) else { continue };
-            let ended = final_response(connection, target)
-                .filter(|answer| answer.frame <= fence.frame && answer.header.status == NtStatus::CANCELLED);
+            let Some(target) = target else { continue };
+            let Some(answer) = final_response(connection, target) else { continue };
+            let ended = Some(answer).filter(|answer| answer.header.status == NtStatus::CANCELLED);
             report.check(
                 place(index, ended.unwrap_or(cancel)),
                 ended.is_none(),
-                format!("{} goes on waiting", target.command()),
+                format!("{} goes on waiting for a change", target.command()),
                 || format!("{} answered with {}", target.command(), NtStatus::CANCELLED),
             );
         }

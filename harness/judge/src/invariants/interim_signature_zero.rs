@@ -1,6 +1,6 @@
 //! An interim response that is not signed has no signature.
 
-use super::{Invariant, hex, signature_of};
+use super::{Invariant, hex, level_of, signature_of};
 use crate::view::place;
 use model::{CheckLevel, Subject};
 use smb::follow::Signature;
@@ -15,9 +15,11 @@ pub(super) const RULE: Invariant = Invariant {
     subject: Subject::Server,
     cites: &["MS-SMB2 2.2.1.1", "MS-SMB2 3.3.4.2"],
     check: |view, report| {
-        for (index, _, message) in view.messages() {
+        for (index, connection, message) in view.messages() {
             if let (true, Signature::Unsigned { zero }) = (message.is_interim(), message.signature) {
-                report.check(
+                let request = message.request.and_then(|request| connection.messages.get(request));
+                report.check_at(
+                    level_of(message, request),
                     signature_of(place(index, message)),
                     zero,
                     "Signature of sixteen zero bytes, since SMB2_FLAGS_SIGNED is clear",

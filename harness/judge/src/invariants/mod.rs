@@ -23,6 +23,8 @@ mod well_formed;
 
 use crate::view::View;
 use model::{CheckLevel, Finding, FrameRef, Subject};
+use smb::follow::Message;
+use smb::wire::Command;
 
 /// Every invariant: those of SMB2 and SMB3 in the order of a connection's life, then those of SMB1.
 pub fn invariants() -> impl Iterator<Item = &'static Invariant> {
@@ -70,8 +72,10 @@ pub struct Report<'r> {
     rule: &'r Invariant,
     checks: u64,
     findings: Vec<Finding>,
-    /// How many findings are beyond [`MOST`].
-    more: u64,
+    /// Those that are no more than notes.
+    notes: Vec<Finding>,
+    /// How many of each are beyond [`MOST`].
+    more: [u64; 2],
 }
 
 /// A hostile server can break a rule with every message: beyond this many findings of one rule, the last says how many
@@ -80,7 +84,7 @@ const MOST: usize = 100;
 
 impl<'r> Report<'r> {
     pub(crate) const fn new(rule: &'r Invariant) -> Self {
-        Self { rule, checks: 0, findings: Vec::new(), more: 0 }
+        Self { rule, checks: 0, findings: Vec::new(), notes: Vec::new(), more: [0; 2] }
     }
 
     /// Counts one place where the rule applies and, unless `holds`, reports it with what was expected and what was
@@ -92,13 +96,30 @@ impl<'r> Report<'r> {
         expected: impl Into<String>,
         got: impl FnOnce() -> String,
     ) {
+        self.check_at(self.rule.level, at, holds, expected, got);
+    }
+
+    /// The same where the place says how strongly it is meant: a note never decides a verdict.
+    pub(crate) fn check_at(
+        &mut self,
+        level: CheckLevel,
+        at: FrameRef,
+        holds: bool,
+        expected: impl Into<String>,
+        got: impl FnOnce() -> String,
+    ) {
         self.checks += 1;
-        if !holds && self.findings.len() == MOST {
-            self.more += 1;
+        let [deciding, noted] = &mut self.more;
+        let (list, more) = match level {
+            CheckLevel::Info => (&mut self.notes, noted),
+            _ => (&mut self.findings, deciding),
+        };
+        if !holds && list.len() == MOST {
+            *more += 1;
         } else if !holds {
-            self.findings.push(Finding {
+            list.push(Finding {
                 rule: self.rule.id.to_owned(),
-                level: self.rule.level,
+                level,
                 subject: self.rule.subject,
                 at: Some(at),
                 expected: expected.into(),
@@ -109,9 +130,12 @@ impl<'r> Report<'r> {
     }
 
     pub(crate) fn into_parts(mut self) -> (u64, Vec<Finding>) {
-        if let Some(last) = self.findings.last_mut().filter(|_| self.more > 0) {
-            last.got = format!("{}; the same is so in {} more places, not listed", last.got, self.more);
+        for (list, more) in [&mut self.findings, &mut self.notes].into_iter().zip(self.more) {
+            if let Some(last) = list.last_mut().filter(|_| more > 0) {
+                last.got = format!("{}; the same is so in {more} more places, not listed", last.got);
+            }
         }
+        self.findings.append(&mut self.notes);
         (self.checks, self.findings)
     }
 }
@@ -122,6 +146,18 @@ const SIGNATURE_BYTES: (u32, u32) = (48, 64);
 /// The place of a message's signature.
 const fn signature_of(at: FrameRef) -> FrameRef {
     FrameRef { bytes: Some(SIGNATURE_BYTES), ..at }
+}
+
+/// How strongly what is wrong with the signature of a response counts, by what asked for it. Whether an answer is announced
+/// depends on how fast the server is, and a verdict must not: that of an interim response is a note. The client waits for the
+/// announcement of a CHANGE_NOTIFY however long it takes, so that one comes wherever the server announces anything.
+fn level_of(response: &Message, request: Option<&Message>) -> CheckLevel {
+    match request {
+        Some(request) if response.is_interim() && request.command() != Command::CHANGE_NOTIFY => {
+            CheckLevel::Info
+        }
+        _ => CheckLevel::Must,
+    }
 }
 
 /// What a signature is, for a finding.

@@ -1,6 +1,6 @@
 //! Responses that must not be signed are not.
 
-use super::{Invariant, describe, signature_of};
+use super::{Invariant, describe, level_of, signature_of};
 use model::{As, CheckLevel, NtStatus, Subject};
 use smb::wire::Command;
 
@@ -29,7 +29,8 @@ pub(super) const RULE: Invariant = Invariant {
                 }
             };
             if keyless {
-                report.check(
+                report.check_at(
+                    level_of(answer.response, Some(answer.request)).min(CheckLevel::Should),
                     signature_of(answer.at()),
                     !answer.response.signature.is_flagged(),
                     format!("{} response without SMB2_FLAGS_SIGNED", answer.response.command()),

@@ -2,11 +2,12 @@
 
 use super::{invalid_signature, why_refused};
 use crate::contexts;
-use crate::line::{Line, never};
+use crate::line::{Line, final_response, never};
 use crate::steps;
 use crate::validate;
 use model::outcome::{As, By, Counted, Kind, Why};
 use model::predict::refuses_identity;
+use model::scenario::Expect;
 use model::{Action, Algorithm, Dialect, NtStatus, Outcome};
 use smb::follow::{Connection, Message, Negotiated, Session, Way};
 use smb::wire::{Command, DialectRevision, Flags, SecurityMode, SessionFlags};
@@ -200,6 +201,10 @@ impl<'v> Walk<'v> {
             if self.0.view.is_on_purpose(self.0.index, request) {
                 continue;
             }
+            // Another logon has a key of its own only once it is through, and a rule of its own for that answer.
+            if request.command() == Command::SESSION_SETUP && response.session_id != session.id {
+                continue;
+            }
             let validates = validate::is_asked(request) && !settled.encrypted;
             if (settled.verifies || validates) && !response.signature.is_valid() {
                 return Some(invalid_signature());
@@ -237,6 +242,27 @@ impl<'v> Walk<'v> {
         })
     }
 
+    /// Whether an ECHO, which nothing can hold up, was not answered although another one was that was sent after later
+    /// requests had been answered. Answers come in any order, so that alone proves nothing: but where somebody on the wire does
+    /// something, a client that takes the message for lost has noticed.
+    fn is_passed_over(&self, request: &Message) -> bool {
+        let messages = &self.0.connection.messages;
+        if self.0.view.case().expect != Expect::Noticed
+            || request.command() != Command::ECHO
+            || final_response(self.0.connection, request).is_some()
+        {
+            return false;
+        }
+        let later = || {
+            let sent = messages.iter().filter(|m| m.way == Way::ToServer && m.offset > request.offset);
+            sent.filter_map(|sent| final_response(self.0.connection, sent).map(|answer| (sent, answer)))
+        };
+        later().any(|(fence, _)| {
+            fence.command() == Command::ECHO
+                && later().any(|(before, answer)| before.offset < fence.offset && answer.frame < fence.frame)
+        })
+    }
+
     /// Ordinary traffic after the mount: what POLICY 1 classifies by.
     fn traffic(&self, settled: &Settled, session: &Session) -> Result<Outcome, String> {
         let refused = |why, status| Outcome {
@@ -252,6 +278,15 @@ impl<'v> Walk<'v> {
             counted.requests.0 += u64::from(request.signature.is_valid());
             if request.command() == Command::CANCEL {
                 continue;
+            }
+            if self.is_passed_over(request) {
+                let unanswered = Outcome::refused(By::Client, Why::Unanswered, None);
+                return Ok(Outcome {
+                    dialect: Some(settled.dialect),
+                    identity: Some(settled.identity),
+                    signed: Some(counted),
+                    ..unanswered
+                });
             }
             let Some(response) = self.0.answer_to(request)? else {
                 return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });

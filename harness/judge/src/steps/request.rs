@@ -69,6 +69,15 @@ impl<'v> Request<'v> {
         }
     }
 
+    /// Whether it was broken on purpose.
+    pub(super) fn is_on_purpose(&self, view: &View<'_>) -> bool {
+        match self.kind {
+            Kind::Smb2(_, message) => view.is_on_purpose(self.index, message),
+            Kind::Smb1(_, message) => view.smb1_is_on_purpose(self.index, message.offset),
+            Kind::Both(..) => false,
+        }
+    }
+
     /// Its final answer.
     pub(super) fn answer(&self) -> Option<Answer> {
         match self.kind {
@@ -82,6 +91,22 @@ impl<'v> Request<'v> {
         }
     }
 
+    /// The announcement of its answer (3.3.4.2), where there was one.
+    pub(super) fn interim(&self) -> Option<Answer> {
+        let Kind::Smb2(connection, message) = self.kind else { return None };
+        let answers = message.responses.iter().filter_map(|answer| connection.messages.get(*answer));
+        answers
+            .into_iter()
+            .find(|answer| answer.is_interim())
+            .map(|m| Answer { at: place(self.index, m), status: m.header.status })
+    }
+
+    /// Whether this is the answer of a share that watches nothing (3.3.5.19).
+    pub(super) fn has_no_notification(&self, status: NtStatus) -> bool {
+        status == NtStatus::NOT_SUPPORTED
+            && matches!(self.kind, Kind::Smb2(_, message) if message.command() == Command::CHANGE_NOTIFY)
+    }
+
     /// Whether it is answered by data without a header, and was.
     pub(super) fn is_answered_raw(&self) -> bool {
         let Kind::Smb1(connection, message) = self.kind else { return false };
@@ -92,18 +117,24 @@ impl<'v> Request<'v> {
     }
 
     /// Whether a request that is not the last of its step may be answered with this status.
-    pub(super) fn leads_on(&self, action: Action, status: NtStatus) -> bool {
-        let due = self.leading_on(action);
-        status == due || due == NtStatus::SUCCESS && status == NtStatus::MORE_PROCESSING_REQUIRED
+    pub(super) fn leads_on(&self, step: &Step, status: NtStatus) -> bool {
+        let due = self.leading_on(step);
+        // A CANCEL that is not signed may work (5.1), and one that is wrongly signed has a rule of its own.
+        let cancelled = step.action == Action::Cancel && status == NtStatus::CANCELLED;
+        let waits =
+            matches!(self.kind, Kind::Smb2(_, message) if message.command() == Command::CHANGE_NOTIFY);
+        status == due
+            || cancelled && waits
+            || due == NtStatus::SUCCESS && status == NtStatus::MORE_PROCESSING_REQUIRED
     }
 
     /// What [`Request::leads_on`] wants, for a person.
-    pub(super) fn leading_on(&self, action: Action) -> NtStatus {
+    pub(super) fn leading_on(&self, step: &Step) -> NtStatus {
         match self.kind {
             // What is waited for only comes by being cancelled.
             Kind::Smb1(_, message) if message.command() == old::Command::NT_TRANSACT => NtStatus::CANCELLED,
-            Kind::Smb2(_, message) => match (action, message.command()) {
-                (Action::Cancel, Command::CHANGE_NOTIFY) => NtStatus::CANCELLED,
+            Kind::Smb2(_, message) => match (step.action, message.command()) {
+                (Action::Cancel, Command::CHANGE_NOTIFY) if step.deviate.is_none() => NtStatus::CANCELLED,
                 // There is nothing in the file yet.
                 (Action::CompoundFailing, Command::READ) => NtStatus::END_OF_FILE,
                 _ => NtStatus::SUCCESS,
@@ -140,6 +171,11 @@ impl<'v> Request<'v> {
             Kind::Smb1(_, message) => is_of_smb1(step.action, message),
             Kind::Both(..) => step.action == Action::MultiProtocolNegotiate,
         }
+    }
+
+    /// Whether it is a CANCEL of SMB2, which no answer belongs to: where there is one, rules of their own look at it.
+    pub(super) fn is_cancel(&self) -> bool {
+        matches!(self.kind, Kind::Smb2(_, message) if message.command() == Command::CANCEL)
     }
 
     /// Whether it is one of a logon.
@@ -195,7 +231,11 @@ impl<'v> Request<'v> {
 
 /// Whether requests are all that a step sends, where it always sends the same several.
 pub(super) fn are_all(requests: &[Request<'_>], step: &Step) -> bool {
-    let (Some(due), Some(sent)) = (sequence(step), commands(requests)) else { return true };
+    let (Some(due), Some(mut sent)) = (sequence(step), commands(requests)) else { return true };
+    if step.action == Action::ChangeNotify && step.deviate.is_some() {
+        // One that waits although it was broken is cancelled.
+        sent.retain(|command| *command != Command::CANCEL);
+    }
     let kind = match step.action {
         Action::OplockBreak => Some(OPLOCK),
         Action::LeaseBreak => Some(LEASE),
@@ -214,14 +254,27 @@ pub(super) fn begin(requests: &[Request<'_>], step: &Step) -> bool {
 const fn sequence(step: &Step) -> Option<&'static [Command]> {
     use Command as C;
     Some(match step.action {
-        // The answer to the ECHO says that the broken CANCEL was dealt with.
-        Action::Cancel if step.deviate.is_some() => {
-            &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CANCEL, C::ECHO, C::CANCEL, C::CLOSE, C::CLOSE]
-        }
-        Action::Elsewhere if step.deviate.is_some() => &[C::NEGOTIATE, C::ECHO],
+        // The answer to the ECHO says that the broken CANCEL was dealt with; then there is a change to report.
+        Action::Cancel if step.deviate.is_some() => &[
+            C::CREATE,
+            C::CREATE,
+            C::CHANGE_NOTIFY,
+            C::CANCEL,
+            C::ECHO,
+            C::CREATE,
+            C::CLOSE,
+            C::CLOSE,
+            C::CLOSE,
+        ],
+        Action::Elsewhere if binds(step) => &[C::NEGOTIATE, C::SESSION_SETUP],
+        Action::Elsewhere if step.deviate.is_some() => &[C::NEGOTIATE, C::TREE_CONNECT],
         Action::Elsewhere => &[C::NEGOTIATE],
         Action::QueryDirectory => &[C::CREATE, C::QUERY_DIRECTORY, C::CLOSE],
+        Action::Lock if step.deviate.is_some() => &[C::LOCK],
         Action::Lock => &[C::LOCK, C::LOCK],
+        Action::ChangeNotify if step.deviate.is_some() => {
+            &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CLOSE, C::CLOSE]
+        }
         Action::ChangeNotify => {
             &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CREATE, C::CLOSE, C::CLOSE, C::CLOSE]
         }
@@ -229,12 +282,18 @@ const fn sequence(step: &Step) -> Option<&'static [Command]> {
         Action::OplockBreak | Action::LeaseBreak => {
             &[C::CREATE, C::CREATE, C::OPLOCK_BREAK, C::CLOSE, C::CLOSE]
         }
+        Action::Pipeline => &[C::ECHO, C::ECHO, C::ECHO],
         Action::CompoundRelated => &[C::CREATE, C::QUERY_INFO, C::CLOSE],
         Action::CompoundUnrelated => &[C::ECHO, C::ECHO],
         Action::CompoundFailing => &[C::CREATE, C::READ, C::CLOSE],
         Action::Pipe => &[C::CREATE, C::IOCTL, C::CLOSE],
         _ => return None,
     })
+}
+
+/// Whether a step binds the session to another connection.
+const fn binds(step: &Step) -> bool {
+    matches!(step.deviate, Some(Deviation::Session(session)) if session.binds())
 }
 
 /// The commands of requests; `None` where they are not all of SMB2.
@@ -267,7 +326,8 @@ fn is_of_smb2(step: &Step, request: &Message) -> bool {
             return IoctlRequest::parse(&request.bytes)
                 .is_ok_and(|body| body.ctl_code == CtlCode::FSCTL_QUERY_NETWORK_INTERFACE_INFO);
         }
-        Action::Elsewhere if step.deviate.is_some() => Command::ECHO,
+        Action::Elsewhere if binds(step) => Command::SESSION_SETUP,
+        Action::Elsewhere if step.deviate.is_some() => Command::TREE_CONNECT,
         Action::Elsewhere => Command::NEGOTIATE,
         Action::Negotiate => Command::NEGOTIATE,
         Action::SessionSetup | Action::FailedSetup => Command::SESSION_SETUP,
@@ -295,7 +355,7 @@ fn is_of_smb2(step: &Step, request: &Message) -> bool {
         Action::Reauthenticate => {
             return request.command() == Command::SESSION_SETUP && request.header.session_id != 0;
         }
-        Action::Echo => Command::ECHO,
+        Action::Echo | Action::Pipeline => Command::ECHO,
         Action::TreeDisconnect => Command::TREE_DISCONNECT,
         Action::Logoff => Command::LOGOFF,
         Action::MultiProtocolNegotiate

@@ -5,7 +5,7 @@ use crate::smb1 as old;
 use evidence::Direction;
 use model::scenario::WrongSetup;
 use model::{As, Deviation, Dialect, Login, Signing, SigningOffer};
-use smb::follow::{Connection, Message, Session, Signature, Way};
+use smb::follow::{Connection, Garbage, Message, Session, Signature, Way};
 use smb::ntlm;
 use smb::smb1::{self, Flags2};
 use smb::wire::{
@@ -112,7 +112,9 @@ impl View<'_> {
         };
         let new = self.connections.get(connection as usize).map(|followed| followed.garbage.as_slice());
         let first = self.smb1.get(connection as usize).map(|followed| followed.garbage.as_slice());
-        let garbage = new.into_iter().chain(first).flatten().find(|garbage| garbage.way == Way::ToServer);
+        let garbage = new.into_iter().chain(first).flatten().find(|garbage| {
+            garbage.way == Way::ToServer && !self.is_unreadable_on_purpose(connection, garbage)
+        });
         all.push(garbage.map(|garbage| {
             let what = format!("what the client sent (frame {}) is no {generation} message", garbage.frame);
             fault(garbage.frame, None, what)
@@ -202,6 +204,16 @@ impl View<'_> {
             );
         }
         all.into_iter().flatten().min_by_key(|fault| fault.frame)
+    }
+
+    /// Whether what is no SMB2 is so because a step broke the field that says it.
+    fn is_unreadable_on_purpose(&self, connection: u32, garbage: &Garbage) -> bool {
+        let Some(followed) = self.connections.get(connection as usize) else { return false };
+        let mut there = followed.messages.iter().filter(|message| message.frame == garbage.frame);
+        there.any(|message| {
+            matches!(self.deviation_of(connection, message),
+                Some(Deviation::Header(field)) if field.says_that_it_is_one())
+        })
     }
 
     /// Whether a request of SMB2 was planned to carry no valid signature.

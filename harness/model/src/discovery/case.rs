@@ -1,6 +1,7 @@
 //! A discovery as a case, for whoever takes one: what it is asked as, and where its evidence belongs.
 
 use super::PlannedDiscovery;
+use crate::CheckLevel;
 use crate::case::{Axes, CaseId};
 use crate::plan::{PROBE, PlannedCase};
 use crate::profile::{ClientProfile, SigningOffer};
@@ -33,6 +34,7 @@ impl PlannedDiscovery {
             login: Login::User,
             steps: Vec::new(),
             expect: Expect::Steps,
+            level: CheckLevel::Must,
             interposed: None,
             cites: Vec::new(),
             unsupported: None,

@@ -1,11 +1,13 @@
 //! The axes a scenario varies.
 
 use crate::words::{
-    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login, Signing,
+    Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login,
+    Mapping, Signing,
 };
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// The axes a scenario varies. An axis that is absent has its default and does not appear in the id.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -35,6 +37,11 @@ pub struct AxisValues {
     pub client_guest: Option<Vec<GuestPolicy>>,
     /// What the client logs on with.
     pub login: Option<Vec<Login>>,
+    /// Which client it is: its dialects, signing policy, algorithms and guest policy are its own, and the axes about these are
+    /// not there.
+    pub profile: Option<ProfileAxis>,
+    /// What the client asks of the share besides its policy.
+    pub mapping: Option<Vec<Mapping>>,
     /// A named list of algorithm ids to offer at 3.1.1; see [`super::Scenario::offers`].
     pub offer: Option<Vec<String>>,
     /// Which of the things that the steps can do wrong on purpose is done: words of the scenario's own, for the `when`
@@ -59,6 +66,8 @@ impl AxisValues {
         "server.guest",
         "client.guest",
         "login",
+        "profile",
+        "mapping",
         "offer",
         "deviation",
         "attack",
@@ -74,6 +83,11 @@ impl AxisValues {
             values.map(|values| (name, values.iter().map(ToString::to_string).collect()))
         }
         let each = vec!["each".to_owned()];
+        let profiles = match &self.profile {
+            Some(ProfileAxis::These(these)) => words("profile", Some(these)),
+            Some(ProfileAxis::Each) => Some(("profile", each.clone())),
+            None => None,
+        };
         let algorithms = match &self.algorithm {
             Some(AlgorithmAxis::These(these)) => words("algorithm", Some(these)),
             Some(AlgorithmAxis::Each) => Some(("algorithm", each)),
@@ -90,6 +104,8 @@ impl AxisValues {
             words("server.guest", self.server_guest.as_ref()),
             words("client.guest", self.client_guest.as_ref()),
             words("login", self.login.as_ref()),
+            profiles,
+            words("mapping", self.mapping.as_ref()),
             words("offer", self.offer.as_ref()),
             words("deviation", self.deviation.as_ref()),
             words("attack", self.attack.as_ref()),
@@ -101,40 +117,46 @@ impl AxisValues {
     }
 }
 
-/// `algorithm = "each"`, or a list.
+/// `algorithm = "each"`, or a list: every algorithm the dialect allows, or these where it does.
+pub type AlgorithmAxis = EachOr<Algorithm>;
+
+/// `profile = "each"`, or a list: every client there is, or these by their ids.
+pub type ProfileAxis = EachOr<String>;
+
+/// `"each"`, or a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AlgorithmAxis {
-    /// Every algorithm the dialect allows.
+pub enum EachOr<T> {
+    /// Every one there is.
     Each,
-    /// These, where the dialect allows them.
-    These(Vec<Algorithm>),
+    /// These.
+    These(Vec<T>),
 }
 
 // Written by hand because an untagged enum would answer a typing slip with "data did not match any variant".
-impl<'de> Deserialize<'de> for AlgorithmAxis {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for EachOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Axis;
-        impl<'de> Visitor<'de> for Axis {
-            type Value = AlgorithmAxis;
+        struct Axis<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Axis<T> {
+            type Value = EachOr<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"each\" or a list of algorithms")
+                f.write_str("\"each\" or a list of words")
             }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<AlgorithmAxis, E> {
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<EachOr<T>, E> {
                 if text == "each" {
-                    Ok(AlgorithmAxis::Each)
+                    Ok(EachOr::Each)
                 } else {
                     Err(E::invalid_value(de::Unexpected::Str(text), &self))
                 }
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<AlgorithmAxis, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<EachOr<T>, A::Error> {
                 let mut all = Vec::new();
-                while let Some(algorithm) = seq.next_element()? {
-                    all.push(algorithm);
+                while let Some(one) = seq.next_element()? {
+                    all.push(one);
                 }
-                Ok(AlgorithmAxis::These(all))
+                Ok(EachOr::These(all))
             }
         }
-        deserializer.deserialize_any(Axis)
+        deserializer.deserialize_any(Axis(PhantomData))
     }
 }
 

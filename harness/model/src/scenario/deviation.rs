@@ -140,8 +140,10 @@ impl WrongSetup {
 pub enum WrongValidate {
     /// MaxOutputResponse has no room for the answer.
     SmallOutput,
-    /// It has other dialects than NEGOTIATE had.
+    /// It has a dialect that nobody knows, and no other.
     Dialects,
+    /// It has a dialect that nobody knows besides those of NEGOTIATE: only servers that implement 3.1.1 compare the lists.
+    MoreDialects,
     /// It has another Guid.
     Guid,
     /// It has another SecurityMode.
@@ -162,6 +164,8 @@ pub enum WrongFlag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeaderField {
+    /// ProtocolId.
+    ProtocolId,
     /// StructureSize.
     StructureSize,
     /// CreditCharge.
@@ -187,10 +191,17 @@ pub enum HeaderField {
 }
 
 impl HeaderField {
+    /// Whether a message in which it is changed is none of SMB2 any more.
+    #[must_use]
+    pub const fn says_that_it_is_one(self) -> bool {
+        matches!(self, Self::ProtocolId | Self::StructureSize | Self::NextCommand)
+    }
+
     /// Where its bytes are, from the start of the header.
     #[must_use]
     pub const fn bytes(self) -> std::ops::Range<usize> {
         match self {
+            Self::ProtocolId => 0..4,
             Self::StructureSize => 4..6,
             Self::CreditCharge => 6..8,
             Self::ChannelSequence => 8..10,
@@ -217,6 +228,25 @@ pub enum WrongSession {
     Elsewhere,
     /// The same, unsigned.
     ElsewhereUnsigned,
+    /// It is bound to the other connection ([MS-SMB2] 3.3.5.5), and signed, which a session without a key cannot be; of the
+    /// step `elsewhere`, and of no other.
+    Bind,
+    /// The same, unsigned.
+    BindUnsigned,
+}
+
+impl WrongSession {
+    /// Whether it is about a session of another connection.
+    #[must_use]
+    pub const fn is_elsewhere(self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+
+    /// Whether the session is to be bound to another connection.
+    #[must_use]
+    pub const fn binds(self) -> bool {
+        matches!(self, Self::Bind | Self::BindUnsigned)
+    }
 }
 
 /// What is wrong with the MessageId of a message.

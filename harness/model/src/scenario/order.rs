@@ -66,6 +66,7 @@ pub(super) fn check(steps: &[(usize, &Step)], dialect: Dialect) -> Result<(), St
             | Action::SessionSetup
             | Action::Echo
             | Action::Elsewhere
+            | Action::Pipeline
             | Action::CompoundUnrelated
             | Action::Reauthenticate => {}
             Action::TreeConnect if mounted.is_some() => return wrong("the share is mounted already"),

@@ -88,10 +88,13 @@ pub enum Action {
     /// SMB2: FSCTL_QUERY_NETWORK_INTERFACE_INFO ([MS-SMB2] 3.2.4.20.10), which clients ask before they open further
     /// connections.
     QueryInterfaces,
-    /// SMB2: connects and negotiates once more, sends one ECHO there, and ends that connection; the case's own goes on.
+    /// SMB2: connects and negotiates once more and, where it is to deviate, mounts the share there with the case's session or
+    /// binds that; then ends that connection. The case's own goes on.
     Elsewhere,
     /// SMB1: SMB_COM_READ_RAW of the file ([MS-CIFS] 2.2.4.22).
     ReadRaw,
+    /// SMB2: three ECHO requests, each sent before the one before it is answered.
+    Pipeline,
     /// ECHO; in SMB1 with as many answers as `count` says.
     Echo,
     /// TREE_DISCONNECT.
@@ -140,6 +143,7 @@ impl Action {
             Self::QueryInterfaces => "query-interfaces",
             Self::Elsewhere => "elsewhere",
             Self::ReadRaw => "read-raw",
+            Self::Pipeline => "pipeline",
             Self::Echo => "echo",
             Self::TreeDisconnect => "tree-disconnect",
             Self::Logoff => "logoff",
@@ -167,6 +171,7 @@ impl Action {
             | Self::FailedSetup
             | Self::QueryInterfaces
             | Self::Elsewhere
+            | Self::Pipeline
             | Self::Reauthenticate => !matches!(dialect, Dialect::Nt1),
             // Multi-credit requests and leases came with 2.1 (3.2.4.1.5, 2.2.13.2.8).
             Self::WriteLarge | Self::ReadLarge | Self::LeaseBreak => {

@@ -5,6 +5,7 @@ use super::steps::{FILE_STANDARD_INFORMATION, own_file};
 use super::{Client, deviate};
 use crate::Stop;
 use evidence::Recorder;
+use model::scenario::Expect;
 use smb::wire::{
     self, Body, CloseRequest, EchoRequest, FileId, Flags, Header, InfoType, QueryInfoRequest, ReadRequest,
     compound_signed,
@@ -59,6 +60,28 @@ impl Client<'_> {
         }
         compound.messages.push(wire::message(&header, body).map_err(Stop::Request)?);
         compound.headers.push(header);
+        Ok(())
+    }
+
+    /// Three ECHO requests under way at the same time, in a message each.
+    pub(super) async fn pipeline(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let mut sent = Vec::new();
+        for _ in 0..3 {
+            sent.push(self.send(&EchoRequest::default(), recorder).await?);
+        }
+        // The last ones first: where the first one's answer does not come, another request and its answer prove that.
+        for header in sent.iter().skip(1) {
+            self.answer(header, recorder).await?;
+        }
+        let Some(first) = sent.first() else { return Ok(()) };
+        if !self.inbox.has_final(first.message_id) {
+            self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
+        }
+        // Answers come in any order: only where somebody is there to keep it back is it not waited for.
+        if !self.inbox.has_final(first.message_id) && self.context.case.expect == Expect::Noticed {
+            return Err(Stop::GivesUp("the client gave up: a request was not answered, and later ones were"));
+        }
+        self.answer(first, recorder).await?;
         Ok(())
     }
 

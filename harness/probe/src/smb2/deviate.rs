@@ -41,6 +41,8 @@ pub(super) fn message(message: &mut [u8], deviation: Deviation, session: &Sessio
             // One bit is enough: of the flags and the command one that has no meaning, of the MessageId one that makes it
             // nobody else's.
             let (byte, bit) = match field {
+                // Another first byte would make it one of another protocol.
+                HeaderField::ProtocolId => (3, 1),
                 HeaderField::Flags => (0, 0x40),
                 HeaderField::Command => (1, 0x40),
                 HeaderField::MessageId => (7, 0x01),

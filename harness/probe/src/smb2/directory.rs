@@ -2,11 +2,12 @@
 //! with a change or is cancelled.
 
 use super::Client;
+use super::deviate;
 use super::exchange::Sign;
 use super::steps::own_file;
 use crate::Stop;
 use evidence::Recorder;
-use model::NtStatus;
+use model::{Deviation, NtStatus};
 use smb::wire::{
     AccessMask, ChangeNotifyRequest, CloseRequest, CompletionFilter, CreateDisposition, CreateOptions,
     CreateRequest, CreateResponse, EchoRequest, FileId, Header, ImpersonationLevel, ShareAccess, utf16,
@@ -23,10 +24,25 @@ struct Watched {
     watches: FileId,
 }
 
+impl Watched {
+    fn request(&self) -> ChangeNotifyRequest {
+        ChangeNotifyRequest {
+            output_buffer_length: MAX_CHANGES,
+            file_id: self.watches,
+            completion_filter: CompletionFilter::FILE_NAME,
+            ..Default::default()
+        }
+    }
+}
+
 impl Client<'_> {
-    /// Waits for a change, and makes it once the request is known to wait.
+    /// Waits for a change, and makes it once the request is known to wait; a broken request is not to wait at all.
     pub(super) async fn change_notify(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
+        let deviation = self.deviation.take();
         let Some(watched) = self.watched("notify", recorder).await? else { return Ok(()) };
+        if let Some(deviation) = deviation {
+            return self.refused_notify(&watched, deviation, recorder).await;
+        }
         let sent = self.watch(&watched, recorder).await?;
         self.interim(&sent, recorder).await?;
         let body = own_file(&format!("{}\\{}", watched.name, self.context.base_name()));
@@ -37,20 +53,43 @@ impl Client<'_> {
         self.close(watched.deletes, recorder).await
     }
 
-    /// Waits for a change, and cancels that; with a broken CANCEL first, where the step says so.
+    /// A broken request to wait for a change; one that is made to wait all the same is cancelled.
+    async fn refused_notify(
+        &mut self,
+        watched: &Watched,
+        deviation: Deviation,
+        recorder: &mut Recorder,
+    ) -> Result<(), Stop> {
+        let (sent, mut request) = self.request(&watched.request(), Sign::Always)?;
+        deviate::message(&mut request, deviation, self.deviating(deviation)?);
+        self.begin(&request, &sent, recorder).await?;
+        if let Some(async_id) = self.interim(&sent, recorder).await? {
+            self.cancel(&sent, Some(async_id), recorder).await?;
+        }
+        self.receive(&sent, recorder).await?;
+        self.close(watched.watches, recorder).await?;
+        self.close(watched.deletes, recorder).await
+    }
+
+    /// Waits for a change, and cancels that. Where the CANCEL is to be broken, a change ends it instead: then it is told by the
+    /// answer whether the CANCEL did anything.
     pub(super) async fn cancel_notify(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
         let deviation = self.deviation.take();
         let Some(watched) = self.watched("cancel", recorder).await? else { return Ok(()) };
         let sent = self.watch(&watched, recorder).await?;
         let async_id = self.interim(&sent, recorder).await?;
-        if let Some(deviation) = deviation {
-            // The answer to the ECHO proves that the broken one was dealt with.
-            self.deviation = Some(deviation);
-            self.cancel(&sent, async_id, recorder).await?;
-            self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
-        }
+        self.deviation = deviation;
         self.cancel(&sent, async_id, recorder).await?;
-        self.answer(&sent, recorder).await?;
+        if deviation.is_some() {
+            // The answer to the ECHO proves that the broken one was dealt with.
+            self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
+            let body = own_file(&format!("{}\\{}", watched.name, self.context.file_name));
+            let Some(file) = self.create(&body, recorder).await? else { return Ok(()) };
+            self.answer(&sent, recorder).await?;
+            self.close(file, recorder).await?;
+        } else {
+            self.answer(&sent, recorder).await?;
+        }
         self.close(watched.watches, recorder).await?;
         self.close(watched.deletes, recorder).await
     }
@@ -80,13 +119,7 @@ impl Client<'_> {
     }
 
     async fn watch(&mut self, watched: &Watched, recorder: &mut Recorder) -> Result<Header, Stop> {
-        let body = ChangeNotifyRequest {
-            output_buffer_length: MAX_CHANGES,
-            file_id: watched.watches,
-            completion_filter: CompletionFilter::FILE_NAME,
-            ..Default::default()
-        };
-        self.send(&body, recorder).await
+        self.send(&watched.request(), recorder).await
     }
 
     /// What a CREATE opened; `None` where the server did not, and the judge sees the status.

@@ -97,8 +97,7 @@ impl Client<'_> {
     /// Sends one request, whose answer is asked for later.
     pub(super) async fn send<B: Body>(&mut self, body: &B, recorder: &mut Recorder) -> Result<Header, Stop> {
         let (header, request) = self.request(body, Sign::AsSession)?;
-        self.inbox.expect(header.message_id);
-        self.context.link.send(&request, recorder).await?;
+        self.begin(&request, &header, recorder).await?;
         Ok(header)
     }
 
@@ -212,9 +211,20 @@ impl Client<'_> {
         sent: &Header,
         recorder: &mut Recorder,
     ) -> Result<Answer, Stop> {
+        self.begin(request, sent, recorder).await?;
+        self.receive(sent, recorder).await
+    }
+
+    /// Sends a request as it is, whose answer is asked for later.
+    pub(super) async fn begin(
+        &mut self,
+        request: &[u8],
+        sent: &Header,
+        recorder: &mut Recorder,
+    ) -> Result<(), Stop> {
         self.inbox.expect(sent.message_id);
         self.context.link.send(request, recorder).await?;
-        self.receive(sent, recorder).await
+        Ok(())
     }
 
     /// Waits for the final response to what was sent.

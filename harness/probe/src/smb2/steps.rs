@@ -82,6 +82,7 @@ impl Client<'_> {
                 self.exchange(&body, Sign::AsSession, recorder).await?;
             }
             Action::Elsewhere => self.elsewhere(recorder).await?,
+            Action::Pipeline => self.pipeline(recorder).await?,
             Action::TreeConnect => {
                 self.tree_connect(step.share.unwrap_or(ShareRole::Share), recorder).await?;
             }
@@ -221,10 +222,14 @@ impl Client<'_> {
     async fn lock(&mut self, recorder: &mut Recorder) -> Result<(), Stop> {
         let file_id = self.file()?;
         let (offset, length) = LOCKED;
+        let deviates = self.deviation.is_some();
         for flags in [LockFlags::EXCLUSIVE_LOCK.with(LockFlags::FAIL_IMMEDIATELY), LockFlags::UNLOCK] {
             let locks = vec![LockElement::new(offset, length, flags)];
             let body = LockRequest { file_id, locks, ..Default::default() };
             self.exchange(&body, Sign::AsSession, recorder).await?;
+            if deviates {
+                break; // It is to be refused, and then there is nothing to unlock.
+            }
         }
         Ok(())
     }
@@ -254,7 +259,8 @@ impl Client<'_> {
         if let Some(Deviation::Validate(wrong)) = self.deviation {
             match wrong {
                 WrongValidate::SmallOutput => room -= 1,
-                WrongValidate::Dialects => input.dialects.push(DialectRevision(0x03FF)),
+                WrongValidate::Dialects => input.dialects = vec![DialectRevision(0x03FF)],
+                WrongValidate::MoreDialects => input.dialects.push(DialectRevision(0x03FF)),
                 WrongValidate::Guid => input.guid[15] ^= 1,
                 WrongValidate::SecurityMode => input.security_mode.0 ^= 3,
                 WrongValidate::Capabilities => input.capabilities.0 ^= Capabilities::DIRECTORY_LEASING.0,
@@ -293,6 +299,7 @@ impl Client<'_> {
             name: utf16(self.context.endpoint.folder.as_deref().unwrap_or_default()),
             ..Default::default()
         };
+        let deviation = self.deviation.take();
         let answer = self.exchange(&open, Sign::AsSession, recorder).await?;
         if answer.header.status != NtStatus::SUCCESS {
             return Ok(()); // The judge sees the status.
@@ -306,6 +313,7 @@ impl Client<'_> {
             file_name: utf16(self.context.base_name()),
             ..Default::default()
         };
+        self.deviation = deviation;
         self.exchange(&query, Sign::AsSession, recorder).await?;
         let close = CloseRequest { file_id: root, ..Default::default() };
         self.exchange(&close, Sign::AsSession, recorder).await?;

@@ -184,6 +184,9 @@ impl Connection {
             Ok(elements) => elements,
             Err(error) => {
                 self.garbage.push(Garbage { way, frame, what: error.to_string() });
+                if way == Way::ToServer {
+                    self.salvaged(frame, offset, bytes);
+                }
                 return;
             }
         };
@@ -213,6 +216,27 @@ impl Connection {
             message.signature = self.signature(&message);
             self.messages.push(message);
         }
+    }
+
+    /// Takes a request that is no SMB2, but for its fields that say so: a server may answer it all the same.
+    fn salvaged(&mut self, frame: u64, offset: u64, bytes: &[u8]) {
+        let Some(header) = Header::salvage(bytes) else { return };
+        let index = self.messages.len();
+        let mut message = Message {
+            way: Way::ToServer,
+            frame,
+            offset,
+            element: 0,
+            session_id: header.session_id,
+            header,
+            bytes: bytes.to_vec(),
+            signature: Signature::Unsigned { zero: true },
+            request: None,
+            responses: Vec::new(),
+        };
+        self.request(&mut message, index);
+        message.signature = self.signature(&message);
+        self.messages.push(message);
     }
 
     /// The session a message belongs to ([MS-SMB2] 3.2.5.1.3: a response is looked up by its request's SessionId,
@@ -259,7 +283,7 @@ impl Connection {
         let header = &message.header;
         // CANCEL carries the MessageId of the request it cancels and has no response of its own.
         if header.command == Command::CANCEL {
-            self.cancels.entry(header.message_id).or_insert(index);
+            self.cancels.insert(header.message_id, index);
         } else {
             self.outstanding.insert(header.message_id, index);
         }

@@ -88,6 +88,17 @@ impl Header {
         })
     }
 
+    /// Reads the header of a message whose ProtocolId, StructureSize or NextCommand is broken, as if they were not; `None`
+    /// where it is too short.
+    #[must_use]
+    pub fn salvage(message: &[u8]) -> Option<Self> {
+        let mut bytes = *message.first_chunk::<{ Self::LEN }>()?;
+        bytes[..4].copy_from_slice(&Self::PROTOCOL_ID);
+        bytes[4..6].copy_from_slice(&64_u16.to_le_bytes());
+        bytes[Self::NEXT_COMMAND].fill(0);
+        Self::parse(&bytes).ok()
+    }
+
     /// Appends the 64 bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         Self::PROTOCOL_ID.put(out);

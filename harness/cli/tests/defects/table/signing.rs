@@ -1,6 +1,6 @@
 //! Signatures where there must be one and where there must be none.
 
-use crate::faulty::{CMAC, HMAC, echo, establishes, flagged, forged, interim, zeroed};
+use crate::faulty::{CMAC, HMAC, echo, establishes, flagged, forged, zeroed};
 use model::{Dialect, NtStatus};
 use smb::wire::{Command, SessionFlags};
 
@@ -74,9 +74,8 @@ defects! {
         let at = x.first_response(Command::SESSION_SETUP);
         flagged(x, at)
     };
-    interim_flagged: Required21, "signing/unsigned-response" => |x| {
-        let at = echo(x);
-        let at = interim(x, at, |_| {});
+    interim_flagged: Commands202, "signing/unsigned-response" => |x| {
+        let at = x.first_response(Command::CHANGE_NOTIFY);
         x.sign(at);
         at
     };
@@ -87,11 +86,6 @@ defects! {
     anonymous_setup_flagged: Anonymous, "signing/unsigned-response" => |x| {
         let at = x.response(Command::SESSION_SETUP);
         flagged(x, at)
-    };
-
-    interim_with_a_signature: Required311, "signing/interim-zero" => |x| {
-        let at = echo(x);
-        interim(x, at, |bytes| bytes[48..64].fill(0x5a))
     };
 
     signature_nobody_asked_for: Free21, "signing/zero-when-unsigned" => |x| {
