@@ -170,7 +170,7 @@ fn what_a_vendor_claims_is_held_against_the_server() {
     let nas = Nas::start("embedded", &ServerPolicy::default());
     let text = "id = \"nas-7\"\ntitle = \"NAS 7\"\nuser = \"countersign\"\nshare = \"share\"\n[claims]\n\
         dialects = \"2.1..3.1.1\"\nsigning-capabilities = [\"aes-128-cmac\", \"aes-128-gmac\"]\n";
-    std::fs::write(bench.path("nas.toml"), text).unwrap();
+    fs::write(bench.path("nas.toml"), text).unwrap();
     let address = nas.address();
     let mut command = bench.command(&[
         "qualify",
