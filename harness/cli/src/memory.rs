@@ -1,4 +1,4 @@
-//! How many servers run at the same time: as many as this machine has memory for.
+//! How many servers run at the same time, and how many start.
 
 use std::fs;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -6,10 +6,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// What a machine is taken to have that does not say, in MiB.
 const UNKNOWN: u32 = 2048;
 
-/// The memory that servers may use between them.
+/// The memory that servers may use between them, and who may start.
 pub(crate) struct Memory {
     total: u32,
     free: Semaphore,
+    starts: Semaphore,
 }
 
 impl Memory {
@@ -20,7 +21,12 @@ impl Memory {
     }
 
     fn new(total: u32) -> Self {
-        Self { total, free: Semaphore::new(usize::try_from(total).unwrap_or(Semaphore::MAX_PERMITS)) }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            total,
+            free: Semaphore::new(usize::try_from(total).unwrap_or(Semaphore::MAX_PERMITS)),
+            starts: Semaphore::new(2 * cores),
+        }
     }
 
     /// Waits until a server that may use this much, in MiB, can have it; it has it until what is returned is dropped. One
@@ -29,6 +35,12 @@ impl Memory {
         let mib = u32::try_from(mib).unwrap_or(self.total).min(self.total);
         // The semaphore is never closed.
         self.free.acquire_many(mib).await.ok()
+    }
+
+    /// Waits until another server may start; it is starting until what is returned is dropped. Two for each processor: a
+    /// start is bounded in time, and must not run out of it because everything starts at once.
+    pub(crate) async fn start(&self) -> Option<SemaphorePermit<'_>> {
+        self.starts.acquire().await.ok()
     }
 }
 
@@ -60,5 +72,17 @@ mod tests {
         assert!(whole.is_some() && memory.take(1).now_or_never().is_none());
         drop(whole);
         assert!(memory.take(512).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn not_everything_starts_at_once() {
+        let memory = Memory::new(1000);
+        let mut starting = Vec::new();
+        while let Some(start) = memory.start().now_or_never() {
+            starting.push(start);
+        }
+        assert!(starting.len() >= 2 && starting.len() % 2 == 0);
+        starting.pop();
+        assert!(memory.start().now_or_never().is_some());
     }
 }

@@ -123,7 +123,13 @@ async fn server(
         Some(spec) => context.memory.take(spec.memory_mib).await,
         None => None,
     };
-    let server = match context.lab.start(prepared, effective).await {
+    let starting = match &target.container {
+        Some(_) => context.memory.start().await,
+        None => None,
+    };
+    let started = context.lab.start(prepared, effective).await;
+    drop(starting);
+    let server = match started {
         Ok(server) => Arc::new(server),
         Err(error) => {
             return Err(give_up(context, target, &cases, &format!("start-{number}"), &error));
