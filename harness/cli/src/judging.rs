@@ -1,6 +1,8 @@
 //! `judge` and `report`: what can be done with a run after it ended.
 
+use crate::annotating;
 use crate::args::{JudgeArgs, ReportArgs};
+use crate::captured;
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, html, junit};
 use evidence::Evidence;
@@ -36,8 +38,15 @@ fn judged(evidence: &Evidence) -> CaseResult {
 /// `countersign judge`.
 pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     if args.run.is_file() {
-        return judge_file(&args.run, args.fail_on.into());
+        return match captured::has_sidecar(&args.run) {
+            true => judge_file(args),
+            false => captured::judge(args),
+        };
     }
+    captured::check_unused(
+        args,
+        "a run has its session keys in its evidence and keeps its results in its folder",
+    )?;
     let (folder, plan) = RunFolder::open(&args.run)?;
     let Journalled { targets, cases: recorded } = folder.read_journal()?;
     let cases: Vec<CaseResult> = plan
@@ -67,14 +76,17 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     folder.replace_journal(&lines)?;
     let results = Results::assemble(&plan, targets, cases);
     finish(&folder, &results)?;
+    if let Some(copies) = &args.annotate {
+        annotating::run(folder.path(), &results, copies)?;
+    }
     Ok(Exit::of(&results, args.fail_on.into()))
 }
 
 /// Grades the pcapng of one case, and says what came out as JSON.
-fn judge_file(path: &Path, fail_on: FailOn) -> Result<Exit, Failure> {
-    let evidence = Evidence::read(path).map_err(|e| {
-        Failure::usage(format!("{e}: a capture made elsewhere, without a sidecar, cannot be judged yet"))
-    })?;
+fn judge_file(args: &JudgeArgs) -> Result<Exit, Failure> {
+    captured::check_unused(args, "the sidecar beside it has its session keys")?;
+    let (path, fail_on) = (&args.run, FailOn::from(args.fail_on));
+    let evidence = Evidence::read(path).map_err(|e| Failure::usage(e.to_string()))?;
     let result = CaseResult { evidence: Some(path.display().to_string()), ..judged(&evidence) };
     // The run's expectations are not beside one file: what deviates, deviates.
     let exit = if result.findings.iter().any(|finding| fail_on.fails(finding.level)) {
@@ -86,6 +98,9 @@ fn judge_file(path: &Path, fail_on: FailOn) -> Result<Exit, Failure> {
     };
     let text = serde_json::to_string_pretty(&result).map_err(|e| Failure::environment(e.to_string()))?;
     anstream::println!("{text}");
+    if let Some(copy) = &args.annotate {
+        annotating::file(path, copy, [&result])?;
+    }
     Ok(exit)
 }
 

@@ -167,7 +167,7 @@ async fn signalled(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
     }
 }
 
-fn run_info(wanted: Option<u64>, command: &str) -> Result<RunInfo, Failure> {
+pub(crate) fn run_info(wanted: Option<u64>, command: &str) -> Result<RunInfo, Failure> {
     let mut random = [0; 12];
     getrandom::fill(&mut random)
         .map_err(|e| Failure::environment(format!("failed to get random numbers: {e}")))?;

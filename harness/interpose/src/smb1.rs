@@ -151,11 +151,9 @@ impl Smb1 {
                 let anonymous = smb::ntlm::message::is_anonymous(security_blob);
                 overheard::authenticates(security_blob).then(|| {
                     let challenge = self.challenges.get(&header.uid).map(Vec::as_slice);
-                    let key = challenge
-                        .ok_or(KeyUnknown::NoChallenge)
-                        .and_then(|challenge| {
-                            overheard::session_key(self.account.known(), challenge, security_blob)
-                        });
+                    let key = challenge.ok_or(KeyUnknown::NoChallenge).and_then(|challenge| {
+                        overheard::session_key(self.account.known(), challenge, security_blob)
+                    });
                     // The key whole, and no response to the challenge ([MS-SMB] 3.2.5.3).
                     edit::Logon { key: key.map(|key| (key, MacKey::new(&key, &[]))), anonymous }
                 })

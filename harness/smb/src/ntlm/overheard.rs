@@ -266,17 +266,9 @@ mod tests {
             for key_exchange in [true, false] {
                 let (challenge, answer, key) = log_on(user("tESTER", "secret"), wrapping, key_exchange);
                 assert!(authenticates(&answer));
-                assert_eq!(
-                    of_the_account(&challenge, &answer),
-                    Ok(key),
-                    "{wrapping:?} {key_exchange}"
-                );
+                assert_eq!(of_the_account(&challenge, &answer), Ok(key), "{wrapping:?} {key_exchange}");
                 let (challenge, answer, key) = log_on(Credentials::Anonymous, wrapping, key_exchange);
-                assert_eq!(
-                    of_the_account(&challenge, &answer),
-                    Ok(key),
-                    "{wrapping:?} {key_exchange}"
-                );
+                assert_eq!(of_the_account(&challenge, &answer), Ok(key), "{wrapping:?} {key_exchange}");
             }
         }
     }
