@@ -105,7 +105,8 @@ fn case(args: &JudgeArgs, target: &str, conversation: &Conversation, secrets: &S
         outcome,
         checks,
         findings,
-        evidence: Some(args.run.display().to_string()),
+        // Whole, since it does not lie in the folder of the results.
+        evidence: std::path::absolute(&args.run).ok().map(|path| path.display().to_string()),
         reproduce: command(args),
         millis: lasted.and_then(|millis| u64::try_from(millis).ok()).unwrap_or(0),
     }

@@ -73,7 +73,7 @@ impl<'a> Flow<'a> {
         let same = |earlier: &Piece<'_>| match (earlier.from_first == piece.from_first, earlier.flags.syn) {
             (true, true) => earlier.sequence == piece.sequence,
             (true, false) => earlier.sequence.wrapping_sub(first) < NEAR,
-            (false, _) => earlier.flags.syn && earlier.acknowledges == Some(first),
+            (false, _) => earlier.acknowledges.is_some_and(|number| number.wrapping_sub(first) < NEAR),
         };
         piece.flags.syn
             && piece.acknowledges.is_none()

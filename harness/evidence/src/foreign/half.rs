@@ -152,12 +152,17 @@ impl<'a> Half<'a> {
     /// What of this direction was sent and is not there: how many bytes up to what is known next, and at which frame that
     /// shows.
     pub(super) fn missing(&self) -> Option<(u64, u64)> {
-        let behind = self.runs.range(self.delivered + 1..).next();
-        let hole = behind.map(|(start, run)| (start - self.delivered, run.frame));
+        // What is there and was not handed out waits for the other direction.
+        let mut there = self.delivered;
+        while let Some(run) = self.runs.get(&there) {
+            there += run.bytes.len() as u64;
+        }
+        let behind = self.runs.range(there + 1..).next();
+        let hole = behind.map(|(start, run)| (start - there, run.frame));
         hole.or_else(|| {
             let (to, frame) = self.acknowledged;
             // A FIN takes a number, too.
-            let lost = to.saturating_sub(self.delivered);
+            let lost = to.saturating_sub(there);
             (lost > 1 || lost == 1 && self.fin.is_none_or(|(end, _)| end >= to)).then_some((lost, frame))
         })
     }
