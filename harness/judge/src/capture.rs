@@ -38,7 +38,7 @@ pub fn recognise(bytes: &[u8]) -> Option<Direction> {
 pub fn judge_capture(conversation: &Conversation, secrets: &Secrets) -> Judged {
     if let Some(why) = cannot_begin(conversation) {
         let problems = conversation.problems.iter().map(ToString::to_string);
-        return unknown(std::iter::once(why).chain(problems).collect());
+        return unknown(&std::iter::once(why).chain(problems).collect::<Vec<_>>());
     }
     let found = keys::find(conversation, secrets);
     let view = View::of_capture(conversation, &found.keys);
@@ -75,7 +75,7 @@ pub fn judge_capture(conversation: &Conversation, secrets: &Secrets) -> Judged {
     Judged { verdict, why: (!why.is_empty()).then(|| why.join("; ")), outcome, checks, findings }
 }
 
-fn unknown(why: Vec<String>) -> Judged {
+fn unknown(why: &[String]) -> Judged {
     Judged {
         verdict: Verdict::Inconclusive,
         why: Some(why.join("; ")),
@@ -92,7 +92,11 @@ fn cannot_begin(conversation: &Conversation) -> Option<String> {
         return Some(format!("the server's port refused the connection (frame {frame})"));
     }
     let Some(first) = connection.chunks.first() else {
-        return Some("nothing was said on the connection".to_owned());
+        let why = match conversation.problems.is_empty() {
+            true => "nothing was said on the connection",
+            false => "the first bytes of the connection are not there",
+        };
+        return Some(why.to_owned());
     };
     (!begins_with_negotiate(connection)).then(|| {
         let frame = first.frame;

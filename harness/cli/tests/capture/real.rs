@@ -1,8 +1,12 @@
 //! The capture as it was made.
 
+use crate::file;
 use crate::made::{SESSIONS, made};
+use evidence::{Capture, Chunk, Conversation, Direction, Wanted};
+use judge::{Secrets, View};
 use model::outcome::Kind;
 use model::{As, CaseResult, Verdict};
+use smb::ntlm::overheard::Known;
 use std::process::Command;
 
 fn of_connection(cases: &[CaseResult], stream: usize) -> &CaseResult {
@@ -21,7 +25,7 @@ fn given_only_the_password_every_signature_is_verified() {
         let name = format!("{} {}: {case:#?}", session.dialect, session.algorithm);
         let outcome = case.outcome.as_ref().expect(&name);
         assert_eq!(outcome.kind.word(), session.kind, "{name}");
-        assert_eq!(outcome.dialect.map(|dialect| dialect.word()), Some(session.dialect), "{name}");
+        assert_eq!(outcome.dialect.map(model::Dialect::word), Some(session.dialect), "{name}");
         assert_eq!(outcome.identity, Some(As::User), "{name}");
         assert_eq!(case.predicted, None, "{name}");
         let findings: Vec<_> =
@@ -30,7 +34,7 @@ fn given_only_the_password_every_signature_is_verified() {
         match outcome.kind {
             Kind::Signed => {
                 assert_eq!(case.verdict, Verdict::Conforms, "{name}");
-                assert_eq!(outcome.algorithm.map(|it| it.word()), Some(session.algorithm), "{name}");
+                assert_eq!(outcome.algorithm.map(model::Algorithm::word), Some(session.algorithm), "{name}");
                 let counted = outcome.signed.unwrap();
                 assert!(counted.requests.1 >= 6 && counted.responses.1 >= 6, "{name}");
                 assert_eq!(counted.requests.0, counted.requests.1, "{name}");
@@ -117,4 +121,68 @@ fn without_a_password_it_says_how_to_give_one() {
     assert_eq!(judged.status, 3);
     let why = of_connection(&judged.results().cases, 0).why.clone().unwrap();
     assert!(why.contains("set COUNTERSIGN_PASSWORD, or give --session-key"), "{why}");
+}
+
+/// A connection of the capture, and the id and the key of its session.
+fn with_key(stream: usize) -> (Vec<u8>, Conversation, u64, [u8; 16]) {
+    let made = made();
+    let bytes = file::pcap(&file::connection(&std::fs::read(made.pcapng()).unwrap(), stream));
+    let wanted = Wanted { ports: vec![445], recognises: judge::recognise };
+    let conversation = Capture::of(&bytes, &wanted).unwrap().conversations.remove(0);
+    let view = View::of_capture(&conversation, &[]);
+    let session = view.connections()[0].sessions.values().next().unwrap();
+    let known = Known { user: None, password: &made.password.as_str().into() };
+    let (id, key) = (session.id, view.connections()[0].logon(session).session_key(known).unwrap());
+    (bytes, conversation, id, key)
+}
+
+#[test]
+fn a_session_key_does_instead_of_a_password() {
+    let made = made();
+    let (bytes, _, id, key) = with_key(4);
+    let path = made.pcapng().with_file_name("key.pcap");
+    std::fs::write(&path, bytes).unwrap();
+    let (right, mut wrong) = (hex::encode(key), key);
+    wrong[3] ^= 1;
+    let wrong = hex::encode(wrong);
+    let given = |keys: &[&str]| {
+        let args: Vec<&str> = keys.iter().flat_map(|key| ["--session-key", key]).collect();
+        let judged = made.judge(&path, None, &args);
+        let shown = [judged.said.clone(), std::fs::read_to_string(judged.out.join("report.html")).unwrap()];
+        for text in shown.iter().chain([&serde_json::to_string(judged.results()).unwrap()]) {
+            assert!(!text.contains(&right) && !text.contains(&wrong), "a key is shown: {text}");
+        }
+        (judged.status, judged.results().cases[0].why.clone().unwrap_or_default())
+    };
+    let of_it = |key: &str| format!("{id:#x}={key}");
+    assert_eq!(given(&[&right]), (0, String::new()));
+    assert_eq!(given(&[&wrong, &right]), (0, String::new()));
+    assert_eq!(given(&[&of_it(&right)]), (0, String::new()));
+    let (status, why) = given(&[&wrong]);
+    assert!(status == 3 && why.contains("no session key that was given fits"), "{status} {why}");
+    let (status, why) = given(&[&of_it(&wrong)]);
+    assert!(
+        status == 3 && why.contains("does not verify") && why.contains("another session"),
+        "{status} {why}"
+    );
+    // That of another session is not this one's.
+    let (status, why) = given(&[&format!("{:#x}={right}", id ^ 1)]);
+    assert!(status == 3 && why.contains("no session key that was given fits"), "{status} {why}");
+}
+
+/// RFC 1002 4.3: port 139 has the opening of a session in front.
+#[test]
+fn the_opening_of_a_netbios_session_is_passed_over() {
+    let (_, mut conversation, ..) = with_key(4);
+    let password = Some(made().password.as_str().into());
+    let secrets = Secrets { password, ..Secrets::default() };
+    let before = judge::judge_capture(&conversation, &secrets);
+    assert_eq!(before.verdict, Verdict::Conforms);
+    let first = conversation.connection.chunks[0].clone();
+    let names = [&[0x81, 0, 0, 68][..], &[b'A'; 68]].concat();
+    let granted = vec![0x82, 0, 0, 0];
+    let opening = [(Direction::ToServer, names), (Direction::ToClient, granted)];
+    let chunks = opening.map(|(direction, bytes)| Chunk { direction, bytes, ..first.clone() });
+    conversation.connection.chunks.splice(0..0, chunks);
+    assert_eq!(judge::judge_capture(&conversation, &secrets), before);
 }
