@@ -47,7 +47,7 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     let path = &args.run;
     let secrets = Secrets { password: password()?, keys: given_keys(&args.session_key)? };
     let wanted = Wanted { ports: [&PORTS, &args.port[..]].concat(), recognises: judge::recognise };
-    let Capture { mut conversations, packets, problems } =
+    let Capture { mut conversations, packets, left_out, problems } =
         Capture::read(path, &wanted).map_err(|e| Failure::usage(e.to_string()))?;
     if conversations.is_empty() {
         let read = problems.first().map(|problem| format!("; {problem}")).unwrap_or_default();
@@ -73,7 +73,16 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     if let Some(copy) = &args.annotate {
         annotating::file(path, copy, &results.cases)?;
     }
-    Ok(Exit::of(&results, args.fail_on.into()))
+    let exit = Exit::of(&results, args.fail_on.into());
+    if left_out == 0 {
+        return Ok(exit);
+    }
+    anstream::eprintln!(
+        "countersign: {}: {left_out} more connections were not looked at: split the file",
+        path.display()
+    );
+    // What was not looked at is not fine.
+    Ok(if exit == Exit::Expected { Exit::Inconclusive } else { exit })
 }
 
 fn written(

@@ -27,6 +27,8 @@ pub struct Capture {
     pub conversations: Vec<Conversation>,
     /// How many packets the file has.
     pub packets: u64,
+    /// How many conversations there are besides, which are not handed out: a file can hold more than anybody reads.
+    pub left_out: usize,
     /// What could not be read and belongs to no conversation.
     pub problems: Vec<Problem>,
 }
@@ -93,18 +95,13 @@ impl Capture {
         })?;
         unread.tell(&mut problems);
         let (flows, fragments) = flows.finish();
-        if flows.len() > MOST_CONVERSATIONS {
-            problems.whole(format!(
-                "there are {} connections, and only the first {MOST_CONVERSATIONS} are looked at",
-                flows.len()
-            ));
-        }
+        let left_out = flows.len().saturating_sub(MOST_CONVERSATIONS);
         let assembled = flows.into_iter().take(MOST_CONVERSATIONS).map(|flow| {
             let between = fragments.between(flow.addresses());
             assemble::assemble(&flow, between)
         });
         let conversations = assembled.collect();
-        Ok(Self { conversations, packets, problems: problems.into_vec() })
+        Ok(Self { conversations, packets, left_out, problems: problems.into_vec() })
     }
 }
 

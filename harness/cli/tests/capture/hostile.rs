@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 fn judge_all(file: &[u8]) -> usize {
     let wanted = Wanted { ports: vec![445, 139], recognises: judge::recognise };
     let Ok(capture) = Capture::of(file, &wanted) else { return 0 };
+    assert!(capture.conversations.len() <= 1000);
     let password = Some(made().password.as_str().into());
     let secrets = judge::Secrets { password, ..judge::Secrets::default() };
     for conversation in &capture.conversations {
@@ -91,7 +92,11 @@ fn very_many_packets_take_no_long_time() {
         syn.data[36..38].copy_from_slice(&445_u16.to_be_bytes());
         many.push(syn);
     }
-    assert_eq!(judge_all(&file::pcap(&many)), 1000);
+    let file = file::pcap(&many);
+    assert_eq!(judge_all(&file), 1000);
+    let judged = made().judge_bytes("many.pcap", &file, None);
+    assert_eq!(judged.status, 3);
+    assert!(judged.said.contains("19000 more connections were not looked at"), "{}", judged.said);
     let sent = own.iter().find(|it| it.payload_len() > 200).unwrap();
     let bytes = own.iter().take(3).cloned().chain(
         (0..100_000).map(|at| sent.part(at % (sent.payload_len() - 1), at % (sent.payload_len() - 1) + 1)),

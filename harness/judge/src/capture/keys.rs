@@ -58,7 +58,7 @@ pub(super) fn find(conversation: &Conversation, secrets: &Secrets) -> Found {
         let named = secrets.keys.iter().find(|key| key.session == Some(id));
         let tried = || secrets.keys.iter().filter(|key| key.session.is_none()).find(fits);
         if let Some(given) = named {
-            found.proved = false;
+            found.proved &= fits(&given);
             found.keys.push(of(given.key));
             continue;
         }
@@ -89,7 +89,7 @@ fn unknown(candidate: &Candidate, why: KeyUnknown, secrets: &Secrets) -> String 
     let given = if secrets.keys.is_empty() { "" } else { ", and no session key that was given fits" };
     let what = match why {
         KeyUnknown::OtherPassword => {
-            format!("the password in COUNTERSIGN_PASSWORD is not the one that was used{}", by(heard))
+            format!("the password in COUNTERSIGN_PASSWORD is not the one{}", by(heard))
         }
         KeyUnknown::NotNtlm => {
             "it was not made with NTLM (with Kerberos, probably): give --session-key".to_owned()
