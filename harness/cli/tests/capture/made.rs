@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// One smbclient.
 pub(crate) struct Session {
@@ -48,27 +47,27 @@ pub(crate) const SESSIONS: &[Session] = &[
 
 /// The shared capture.
 pub(crate) struct Made {
-    folder: TempDir,
+    folder: PathBuf,
     pub(crate) password: String,
     pub(crate) user: String,
 }
 
 impl Made {
     pub(crate) fn pcapng(&self) -> PathBuf {
-        self.folder.path().join("real.pcapng")
+        self.folder.join("real.pcapng")
     }
 
     /// Judges a file with this password, or none, into a new folder; what it says, and the results where there are any.
     pub(crate) fn judge(&self, file: &Path, password: Option<&str>, more: &[&str]) -> Judged {
         static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let out = self.folder.path().join(format!("out-{number}"));
+        let out = self.folder.join(format!("out-{number}"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.arg("judge").arg(file).arg("--out").arg(&out).args(more).env_remove("COUNTERSIGN_PASSWORD");
         if let Some(password) = password {
             command.env("COUNTERSIGN_PASSWORD", password);
         }
-        let output = command.stdin(Stdio::null()).current_dir(self.folder.path()).output().unwrap();
+        let output = command.stdin(Stdio::null()).current_dir(&self.folder).output().unwrap();
         let results = std::fs::read_to_string(out.join("results.json")).ok();
         let said = text(&output);
         for (name, text) in [("the output", Some(&said)), ("results.json", results.as_ref())] {
@@ -80,7 +79,7 @@ impl Made {
 
     /// Judges bytes as a file of this name.
     pub(crate) fn judge_bytes(&self, name: &str, bytes: &[u8], password: Option<&str>) -> Judged {
-        let path = self.folder.path().join(name);
+        let path = self.folder.join(name);
         std::fs::write(&path, bytes).unwrap();
         self.judge(&path, password, &[])
     }
@@ -111,6 +110,14 @@ pub(crate) fn made() -> &'static Made {
     })
 }
 
+/// Empty, and the same for every run: nobody would remove another one, since what all tests share is never dropped.
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capture");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 async fn make() -> Made {
     let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../containers/servers/samba-4.22");
     let files = TargetFiles::read(&servers).unwrap();
@@ -125,21 +132,22 @@ async fn make() -> Made {
     let encrypting = lab.effective(&target, &files, &encrypting).unwrap();
     let encrypting = lab.start(&prepared, &encrypting).await.unwrap();
     let made = Made {
-        folder: tempfile::tempdir().unwrap(),
+        folder: folder(),
         password: server.account.password.expose().to_owned(),
         user: server.account.user.clone(),
     };
-    let auth = made.folder.path().join("auth");
+    let auth = made.folder.join("auth");
     let credentials =
         format!("username={}\npassword={}\ndomain={}\n", made.user, made.password, server.account.domain);
     std::fs::write(&auth, credentials).unwrap();
-    std::fs::write(made.folder.path().join("local"), "what was written").unwrap();
+    std::fs::write(made.folder.join("local"), "what was written").unwrap();
     let (port, other) = (server.address.port(), encrypting.address.port());
     let mut dumpcap = start_capture(&format!("tcp port {port} or tcp port {other}"), &made.pcapng());
     for session in SESSIONS {
         let port = if session.kind == "encrypted" { other } else { port };
-        smbclient(made.folder.path(), &auth, port, session);
+        smbclient(&made.folder, &auth, port, session);
     }
+    std::fs::remove_file(&auth).unwrap();
     end_capture(&mut dumpcap, port, &made.pcapng());
     lab.down().await;
     made
