@@ -31,9 +31,9 @@ pub(crate) fn graded(case: &PlannedCase, run: &Path, relative: &str, millis: u64
 
 /// What the evidence of a case says, as its result.
 fn judged(evidence: &Evidence) -> CaseResult {
-    let Judged { verdict, why, outcome, checks, findings } = judge::judge(evidence);
+    let Judged { verdict, why, outcome, checks, findings, frames } = judge::judge(evidence);
     let base = CaseResult::inconclusive(&evidence.sidecar.case, "");
-    CaseResult { verdict, why, outcome, checks, findings, ..base }
+    CaseResult { verdict, why, outcome, checks, findings, frames, ..base }
 }
 
 /// `countersign judge`.

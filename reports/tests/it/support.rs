@@ -53,6 +53,7 @@ pub(crate) fn conforms(
         outcome: Some(outcome.clone()),
         checks: BTreeMap::from([("policy/outcome".to_owned(), 1), ("signing/response-signed".to_owned(), 7)]),
         findings: vec![],
+        frames: vec![],
         evidence: Some(format!("evidence/{id}.pcapng").replacen(
             &format!("{scenario}/"),
             &format!("{scenario} "),
