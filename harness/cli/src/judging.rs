@@ -3,7 +3,7 @@
 use crate::args::{JudgeArgs, ReportArgs};
 use crate::discovery;
 use crate::exit::{Exit, Failure};
-use crate::files::{Journalled, RunFolder, html, junit};
+use crate::files::{Journalled, RunFolder, junit, markdown};
 use evidence::Evidence;
 use judge::Judged;
 use model::draft::drafts;
@@ -127,7 +127,12 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let Journalled { targets, cases } = folder.read_journal()?;
     let results = Results::assemble(&plan, targets, cases);
     finish(&folder, &results)?;
-    for (path, text) in [(&args.html, html(&results)?), (&args.junit, junit(&results)?)] {
+    let wanted = [
+        (&args.html, folder.html(&results)?),
+        (&args.junit, junit(&results)?),
+        (&args.markdown, markdown(&results)?),
+    ];
+    for (path, text) in wanted {
         if let Some(path) = path {
             fs::write(path, text).map_err(|e| Failure::environment(format!("{}: {e}", path.display())))?;
         }

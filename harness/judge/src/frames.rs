@@ -95,6 +95,21 @@ const fn heading(way: Way) -> Heading {
     }
 }
 
+/// The first bytes; a logon is left out, because it can be attacked offline and what is shown here is passed on.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
+    /// The start of an NTLM AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3).
+    const LOGON: &[u8] = b"NTLMSSP\0\x03";
+    let end = bytes.windows(LOGON.len()).position(|it| it == LOGON).unwrap_or(bytes.len());
+    bytes.iter().take(end.min(BYTES)).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logon_is_not_shown() {
+        assert_eq!(hex(b"ab\x60NTLMSSP\0\x03\0\0\0secret"), "616260");
+        assert_eq!(hex(&[0; 300]).len(), 2 * BYTES);
+    }
 }

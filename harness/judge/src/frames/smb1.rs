@@ -25,6 +25,9 @@ pub(super) fn frame(connection: u32, message: &Message) -> Frame {
     let words = 2 * usize::from(fields.u8(32).unwrap_or_default());
     fields.raw("Words", 33, words);
     fields.decimal("ByteCount", 33 + words, 2);
+    // What stands behind it in a logon can be attacked offline.
+    let is_logon = message.way == Way::ToServer && message.command() == Command::SESSION_SETUP_ANDX;
+    let shown = if is_logon { (35 + words).min(message.bytes.len()) } else { message.bytes.len() };
     Frame {
         connection,
         frame: message.frame,
@@ -33,7 +36,7 @@ pub(super) fn frame(connection: u32, message: &Message) -> Frame {
         summary: summary(message),
         fields: fields.into_all(),
         length: u32::try_from(message.bytes.len()).unwrap_or(u32::MAX),
-        hex: hex(&message.bytes),
+        hex: hex(&message.bytes[..shown]),
     }
 }
 
