@@ -10,7 +10,7 @@ use crate::glossary::Glossary;
 use crate::outcomes::State;
 use crate::text::clean;
 use model::outcome::{As, Kind, Why};
-use model::{CaseResult, Outcome, Results};
+use model::{Algorithm, CaseResult, Dialect, Outcome, Results};
 
 /// The axis that names the client.
 const CLIENT: &str = "profile";
@@ -103,7 +103,7 @@ fn as_whom(outcome: &Outcome) -> &'static str {
 
 fn with(outcome: &Outcome) -> String {
     let algorithm = outcome.algorithm.filter(|_| matches!(outcome.kind, Kind::Signed | Kind::Mixed));
-    let words = [outcome.dialect.map(|it| it.word()), algorithm.map(|it| it.word())];
+    let words = [outcome.dialect.map(Dialect::word), algorithm.map(Algorithm::word)];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 

@@ -7,7 +7,7 @@
     get id() { return this.rest.i ?? `${this.scenario}/${this.cell}@${this.target}`; },
     get words() {
       return this.all ??= [this.id, this.word, data.states[this.state][1], ...this.story.map(([, line]) => text(line)),
-        ...(this.rest.f ?? []).map(([rule]) => text(rule))].join(" ").toLowerCase();
+        ...(this.rest.f ?? []).map((it) => text(data.findings[it][0]))].join(" ").toLowerCase();
     },
   }));
 
@@ -80,7 +80,8 @@
         pair("evidence", evidence(one)),
         pair("again", make("code", {}, one.rest.r ?? `countersign run --case ${one.id}`)),
         pair("rules", text(one.checks) || "none was evaluated")),
-      ...(one.rest.f ?? []).map(finding),
+      ...(one.rest.f ?? []).map((it) => finding(data.findings[it])),
+      ...(one.rest.n ? [make("p", { class: "facts" }, `${one.rest.n} more findings are in results.json.`)] : []),
       ...(messages.length ? [make("h3", {}, "Decoded messages"), ...messages] : []),
       ...(bare ? [make("p", { class: "facts" }, "Its messages are in the evidence.")] : []),
     );

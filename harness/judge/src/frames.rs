@@ -49,12 +49,12 @@ fn at_place(view: &View<'_>, at: FrameRef) -> Vec<Frame> {
             return both.map(|message| smb2::frame(at.connection, message)).collect();
         }
     }
-    if let Some(connection) = view.smb1().get(index) {
-        if let Some(message) = connection.messages.iter().find(|it| it.frame == at.frame) {
-            let request = message.request.and_then(|request| connection.messages.get(request));
-            let both = request.into_iter().chain([message]);
-            return both.map(|message| smb1::frame(at.connection, message)).collect();
-        }
+    if let Some(connection) = view.smb1().get(index)
+        && let Some(message) = connection.messages.iter().find(|it| it.frame == at.frame)
+    {
+        let request = message.request.and_then(|request| connection.messages.get(request));
+        let both = request.into_iter().chain([message]);
+        return both.map(|message| smb1::frame(at.connection, message)).collect();
     }
     raw(view, at).into_iter().collect()
 }

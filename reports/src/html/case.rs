@@ -68,8 +68,8 @@ pub(super) struct Group {
     pub(super) target: String,
     pub(super) cites: String,
     pub(super) number: String,
-    /// What it means: labels and texts.
-    pub(super) meaning: Vec<(&'static str, String)>,
+    /// What it means: labels, and texts in runs of which some are code.
+    pub(super) meaning: Vec<(&'static str, Vec<(String, bool)>)>,
     /// Why it is known, where it is.
     pub(super) known: Vec<String>,
     pub(super) told: Vec<Told>,
@@ -143,8 +143,8 @@ fn about<'a>(case: &'a CaseResult, findings: &[&model::Finding]) -> Vec<&'a mode
 }
 
 /// What a rule means and what mends it, first of all in the words of the server.
-pub(super) fn meaning(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, String)> {
-    let mut all = Vec::new();
+fn meaning(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, Vec<(String, bool)>)> {
+    let mut all: Vec<(&str, String)> = Vec::new();
     if let Some(meaning) = glossary.rules.get(rule) {
         all.push(("what", clean(&meaning.what)));
         all.push(("why", clean(&meaning.why)));
@@ -155,5 +155,11 @@ pub(super) fn meaning(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'s
         all.push(("the mend", clean(&mend.mend)));
         all.extend(mend.not_recommended.as_deref().map(|not| ("not advised", clean(not))));
     }
-    all
+    all.into_iter().map(|(label, text)| (label, runs(&text))).collect()
+}
+
+/// A text in runs: what stands between backticks is code.
+fn runs(text: &str) -> Vec<(String, bool)> {
+    let runs = text.split('`').zip([false, true].into_iter().cycle());
+    runs.filter(|(run, _)| !run.is_empty()).map(|(run, is_code)| (run.to_owned(), is_code)).collect()
 }

@@ -1,6 +1,6 @@
 //! Who can connect, as tables: clients in rows, what the server is set to in columns.
 
-use crate::connect::{Gets, Table, seen, tables};
+use crate::connect::{Column, Gets, Table, seen, tables};
 use crate::glossary::Glossary;
 use crate::outcomes::{Look, State, cell_word};
 use crate::text::clean;
@@ -44,7 +44,7 @@ pub(super) fn clients(results: &Results, glossary: &Glossary) -> Vec<Clients> {
         Clients {
             title,
             about: format!("{}, {}", clean(table.scenario), table.who()),
-            columns: table.columns.iter().map(|column| column.words()).collect(),
+            columns: table.columns.iter().map(Column::words).collect(),
             rows: table.clients.iter().enumerate().map(row).collect(),
             without: table.without.clone(),
             open: table.scenario == first && table.has_account(),

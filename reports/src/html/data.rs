@@ -11,14 +11,23 @@ use std::collections::HashMap;
 /// How much decoded bytes may take in the page, in characters; of cases beyond it the evidence has them.
 const FRAMES: usize = 1_600_000;
 
+/// How many findings of one case are in the page, and how many once there is much text; `results.json` has all.
+const FINDINGS: (usize, usize) = (20, 2);
+/// How much text is much, in bytes.
+const MUCH: usize = 1_500_000;
+
 /// The whole.
 #[derive(Serialize)]
 struct Data {
     /// Mark, word and class of every state.
     states: Vec<[&'static str; 3]>,
     texts: Vec<String>,
+    findings: Vec<Found>,
     cases: Vec<Row>,
 }
+
+/// A finding, once for all cases that share it: rule, level, whose duty, what is known of it, and the lines.
+type Found = (usize, &'static str, &'static str, usize, Vec<(usize, usize)>);
 
 /// Scenario, target, cell, state, word, the lines of the story, the rules that were checked, how long; then what not every
 /// case has.
@@ -36,9 +45,12 @@ struct Rest {
     /// The evidence and the link to it, where it is not the usual one; an empty list where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<Vec<Option<String>>>,
-    /// Findings: rule, level, whose duty, what is known of it, and the lines.
+    /// The numbers of its findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    f: Vec<(usize, &'static str, &'static str, usize, Vec<(usize, usize)>)>,
+    f: Vec<usize>,
+    /// How many more it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<usize>,
     /// Decoded messages: what it is, its bytes, what is marked, how many bytes there are, its fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     m: Vec<Message>,
@@ -47,18 +59,30 @@ struct Rest {
 #[derive(Serialize)]
 struct Message(usize, String, Vec<(u32, u32)>, u32, Vec<(usize, usize, u32, u32)>);
 
-/// The texts so far; the first is empty.
+/// The texts and findings so far; the first text is empty.
 #[derive(Default)]
 struct Texts {
     all: Vec<String>,
     known: HashMap<String, usize>,
+    /// How many bytes the texts have.
+    size: usize,
+    findings: Vec<Found>,
+    found: HashMap<Found, usize>,
 }
 
 impl Texts {
     fn of(&mut self, text: String) -> usize {
         *self.known.entry(text).or_insert_with_key(|text| {
+            self.size += text.len();
             self.all.push(text.clone());
             self.all.len() - 1
+        })
+    }
+
+    fn finding(&mut self, found: Found) -> usize {
+        *self.found.entry(found).or_insert_with_key(|found| {
+            self.findings.push(found.clone());
+            self.findings.len() - 1
         })
     }
 
@@ -92,7 +116,7 @@ pub(super) fn json(results: &Results) -> Result<String, serde_json::Error> {
         cases.map(|(index, case)| row(&mut texts, results, case, shown.remove(&index).unwrap_or_default()));
     let cases = rows.collect();
     let states = State::ALL.map(State::look).map(|look| [look.mark, look.word, look.class]);
-    let data = Data { states: states.to_vec(), texts: texts.all, cases };
+    let data = Data { states: states.to_vec(), texts: texts.all, findings: texts.findings, cases };
     Ok(serde_json::to_string(&data)?.replace('<', "\\u003c"))
 }
 
@@ -102,20 +126,22 @@ fn row(texts: &mut Texts, results: &Results, case: &CaseResult, messages: Vec<Me
     let checks: Vec<String> =
         case.checks.iter().map(|(rule, number)| format!("{} {number}×", clean(rule))).collect();
     let usual = format!("evidence/{id}.pcapng");
-    let findings = case.findings.iter().map(|finding| {
+    let most = if texts.size > MUCH { FINDINGS.1 } else { FINDINGS.0 };
+    let findings = case.findings.iter().take(most).map(|finding| {
         let known = results.expectation_for(case, finding);
         let known = known.map(|it| clean(&it.reason)).unwrap_or_default();
-        let lines = story::about(finding);
-        (
+        let found = (
             texts.of(clean(&finding.rule)),
             story::level(finding.level),
             story::subject(finding.subject),
             texts.of(known),
-            texts.lines(lines),
-        )
+            texts.lines(story::about(finding)),
+        );
+        texts.finding(found)
     });
     let rest = Rest {
         f: findings.collect(),
+        n: Some(case.findings.len().saturating_sub(most)).filter(|more| *more > 0),
         i: (format!("{scenario}/{cell}@{target}") != id).then(|| id.clone()),
         r: (format!("countersign run --case {id}") != case.reproduce).then(|| clean(&case.reproduce)),
         e: match case.evidence.as_deref() {

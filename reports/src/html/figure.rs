@@ -5,13 +5,20 @@ use model::selftest::KillMatrix;
 
 /// The side of a cell.
 const CELL: usize = 11;
-/// Room for the names.
-const NAMES: usize = 250;
+/// Room for the names of defects, on the left.
+const LEFT: usize = 240;
+/// Room for the names of rules, on top.
+const TOP: usize = 180;
+/// Between a name and what it names.
+const GAP: usize = 6;
 
 /// The figure.
 pub(super) struct Figure {
     pub(super) caption: String,
     pub(super) whole: bool,
+    /// Where the names of defects end, and those of rules begin.
+    pub(super) left: usize,
+    pub(super) top: usize,
     pub(super) width: usize,
     pub(super) height: usize,
     /// Each name of a defect, and where it stands.
@@ -34,8 +41,8 @@ pub(super) struct Dot {
 
 impl Figure {
     pub(super) fn of(matrix: &KillMatrix) -> Self {
-        let x = |column: usize| NAMES + CELL * column + CELL / 2;
-        let y = |row: usize| NAMES + CELL * row + CELL / 2;
+        let x = |column: usize| LEFT + CELL * column + CELL / 2;
+        let y = |row: usize| TOP + CELL * row + CELL / 2;
         let mut dots = Vec::new();
         for (row, defect) in matrix.defects.iter().enumerate() {
             for (column, rule) in
@@ -68,8 +75,10 @@ impl Figure {
         Self {
             caption,
             whole: matrix.whole,
-            width: NAMES + CELL * matrix.rules.len() + CELL,
-            height: NAMES + CELL * matrix.defects.len() + CELL,
+            left: LEFT - GAP,
+            top: TOP - GAP,
+            width: LEFT + CELL * matrix.rules.len() + CELL,
+            height: TOP + CELL * matrix.defects.len() + CELL,
             rows: matrix.defects.iter().enumerate().map(|(row, it)| (clean(&it.id), y(row) + 3)).collect(),
             columns: matrix.rules.iter().enumerate().map(|(at, it)| (clean(&it.id), x(at) + 3)).collect(),
             dots,

@@ -419,7 +419,9 @@ pub(crate) fn many(number: usize) -> Results {
         appliance().into_iter().nth(i % 28).map(|case| {
             let each = finding("signing/response-signed", CheckLevel::Must, "a signature", "none");
             let id = CaseId::new(&case.scenario, &case.axes, &target);
-            let case = CaseResult { id, target, ..case };
+            let evidence = case.evidence.as_ref().map(|_| format!("evidence/{id}.pcapng"));
+            let reproduce = format!("countersign run --case {id}");
+            let case = CaseResult { id, target, evidence, reproduce, ..case };
             deviates(case, Status::Unexpected, &not_signed(dialect), vec![each; 7])
         })
     };
