@@ -211,7 +211,7 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  countersign explain signing/response-signed --target samba-4.22
+  countersign explain signing/response-signed --target embedded
   countersign explain 0x80070035
   countersign explain guest-blocked
   countersign explain ID --run RUN                        a case of a run, with each of its findings")]

@@ -34,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) slots: Semaphore,
     /// What servers may use together.
     pub(crate) memory: Memory,
+    /// How many servers start at the same time: more than the cores can start only keep each other from answering in time.
+    pub(crate) starts: Semaphore,
     /// How many images are made at the same time.
     pub(crate) builds: Semaphore,
     pub(crate) progress: Progress,
@@ -141,6 +143,7 @@ pub(crate) async fn execute(
         record(&mut journal, &mut lines, JournalLine::Target(left_out))?;
     }
 
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (ended, mut endings) = mpsc::unbounded_channel();
     let selected: Vec<_> = plan.selected().cloned().collect();
     let context = Arc::new(Context {
@@ -152,7 +155,8 @@ pub(crate) async fn execute(
         discoveries: plan.discoveries(),
         slots: Semaphore::new(how.jobs.into()),
         memory: Memory::new(how.memory),
-        builds: Semaphore::new(std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))),
+        starts: Semaphore::new(2 * cores),
+        builds: Semaphore::new(cores.max(2)),
         progress: Progress::new(selected.len() as u64),
         running: Mutex::default(),
         ended,

@@ -161,7 +161,12 @@ async fn server(
     let log = format!("evidence/logs/{}-{number}.log", target.id);
     let size = target.container.as_ref().map_or(0, |spec| spec.memory_mib);
     let _room = context.memory.take(size).await;
-    let server = match context.lab.start(prepared, &effective).await {
+    let started = {
+        // What runs in this process starts in a moment.
+        let _turn = if size > 0 { context.starts.acquire().await.ok() } else { None };
+        context.lab.start(prepared, &effective).await
+    };
+    let server = match started {
         Ok(server) => Arc::new(server),
         Err(error) => {
             return Err(give_up(context, target, &cases, &format!("start-{number}"), &error));

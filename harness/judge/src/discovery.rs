@@ -34,6 +34,8 @@ pub fn discovery(evidence: &Evidence, claims: &Claims) -> Discovery {
     for (record, question) in asked.records() {
         if let (Question::Logon(login), Some(status)) = (question, asked.refusal(record.connection)) {
             notes.insert(Topic::Logon(login).to_string(), status.to_string());
+        } else if asked.garbage(record.connection).is_some() {
+            notes.insert(topic(question).to_string(), "what it answered is no message of SMB".to_owned());
         }
     }
     let known: BTreeMap<String, Fact> =
@@ -50,7 +52,7 @@ pub fn discovery(evidence: &Evidence, claims: &Claims) -> Discovery {
         }
         let note = notes.remove(&id);
         let (observed, why) = match word {
-            Ok(word) => (Some(word.to_owned()), note.filter(|_| word == "refused")),
+            Ok(word) => (Some(word.to_owned()), note.filter(|_| word == "refused" || word == "no")),
             Err(why) => (None, Some(why)),
         };
         found.capabilities.push(Capability { id, claimed, observed, why, at });
@@ -149,21 +151,30 @@ impl Asked<'_> {
         if let Some(message) = self.smb2(connection).and_then(|it| last_answer(it, Command::NEGOTIATE)) {
             return (Ok("no"), Some(place(connection, message)));
         }
-        let said: u64 = recorded
-            .chunks
-            .iter()
-            .filter(|it| it.direction == Direction::ToClient)
-            .map(|it| it.bytes.len() as u64)
-            .sum();
+        let place = |frame| FrameRef { connection, leg: None, frame, element: 0, bytes: None };
+        if let Some(frame) = self.garbage(connection) {
+            return (Ok("no"), Some(place(frame)));
+        }
+        let said = recorded.chunks.iter().any(|it| it.direction == Direction::ToClient);
         let end = recorded.ends.first().filter(|end| end.direction == Direction::ToClient);
         match end {
-            Some(end) if said == 0 => (
-                Ok("no"),
-                Some(FrameRef { connection, leg: None, frame: end.frame, element: 0, bytes: None }),
-            ),
-            _ if said > 0 => (Err("what the server answered cannot be read".to_owned()), None),
+            Some(end) if !said => (Ok("no"), Some(place(end.frame))),
             _ => (Err("the server did not answer in time".to_owned()), None),
         }
+    }
+
+    /// Where the server sent what is no message of SMB.
+    fn garbage(&self, connection: u32) -> Option<u64> {
+        let new = self.smb2(connection).map(|it| it.garbage.as_slice());
+        let old = self.old(connection).map(|it| it.garbage.as_slice());
+        let all = new.into_iter().chain(old).flatten();
+        all.filter(|it| it.way == Way::ToClient).map(|it| it.frame).min()
+    }
+
+    /// Whether the server ended the connection before the client did.
+    fn ended(&self, connection: u32) -> bool {
+        let recorded = self.evidence.connections.get(connection as usize);
+        recorded.and_then(|it| it.ends.first()).is_some_and(|end| end.direction == Direction::ToClient)
     }
 
     fn dialect(&self, connection: u32, dialect: Dialect) -> Fact {
@@ -212,7 +223,18 @@ impl Asked<'_> {
         let answer = old.messages.iter().find(|it| it.way == Way::ToClient);
         match (&old.negotiated, answer) {
             (Some(negotiated), Some(message)) => {
-                (Ok(yes(negotiated.dialect == Some(Dialect::Nt1))), Some(at_smb1(connection, message)))
+                // What selects it and has nothing that a client can log on to has no more of it than that.
+                let setup = |way| {
+                    let of = |it: &&smb1::follow::Message| {
+                        it.way == way && it.command() == smb1::Command::SESSION_SETUP_ANDX
+                    };
+                    old.messages.iter().any(|it| of(&it))
+                };
+                let selected = negotiated.dialect == Some(Dialect::Nt1);
+                if selected && setup(Way::ToServer) && !setup(Way::ToClient) && !self.ended(connection) {
+                    return (Err("the server did not answer in time".to_owned()), None);
+                }
+                (Ok(yes(selected && setup(Way::ToClient))), Some(at_smb1(connection, message)))
             }
             // It took no dialect, or said so with an error.
             (None, Some(message)) => (Ok("no"), Some(at_smb1(connection, message))),

@@ -174,12 +174,6 @@ pub fn fit(case: &PlannedCase, seen: &Discovery) -> Fit {
     if let Some(why) = &case.unsupported {
         return Fit::Unsupported(why.clone());
     }
-    if let Some((axis, wanted, now)) = other_setting(case, seen) {
-        return Fit::Waits(format!(
-            "the server is set to {axis} {now}: set it to {wanted} and run `countersign qualify` again with \
-             --step {axis}={wanted} --into this run"
-        ));
-    }
     let absent = |topic| seen.observed(topic) == Some("no") && seen.claimed(topic) != Some("yes");
     let dialect = case.client.dialects.iter().max().copied().unwrap_or(Dialect::Smb311);
     if absent(Topic::Dialect(dialect)) && !case.axes.contains_key("server.dialects") {
@@ -195,6 +189,13 @@ pub fn fit(case: &PlannedCase, seen: &Discovery) -> Fit {
     if let Some(algorithm) = asked.filter(|it| absent(Topic::Signing(*it))) {
         return Fit::Unsupported(format!(
             "it was seen not to select {algorithm} where that is all it is offered"
+        ));
+    }
+    // What it does not do no setting helps.
+    if let Some((axis, wanted, now)) = other_setting(case, seen) {
+        return Fit::Waits(format!(
+            "the server is set to {axis} {now}: set it to {wanted} and run `countersign qualify` again with \
+             --step {axis}={wanted} --into this run"
         ));
     }
     let mut case = case.clone();

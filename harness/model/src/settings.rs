@@ -136,8 +136,8 @@ mod tests {
     // A value that is absent is the edition's, not 0.
     #[case("EnableSecuritySignature=0", Signing::Required, Signing::Required)]
     #[case("", Signing::Required, Signing::Required)]
-    fn signing(#[case] text: &str, #[case] own: Signing, #[case] signing: Signing) {
-        assert_eq!(Settings::of_client(text).unwrap().signing(own), signing);
+    fn what_both_keys_make(#[case] text: &str, #[case] own: Signing, #[case] made: Signing) {
+        assert_eq!(Settings::of_client(text).unwrap().signing(own), made);
     }
 
     #[rstest]

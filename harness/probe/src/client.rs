@@ -8,7 +8,6 @@ use model::{Action, Dialect, Step};
 use smb::wire;
 
 /// The client of one case.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is not moved")]
 enum Client<'c> {
     Smb1(Box<smb1::Client<'c>>),
     Smb2(Box<smb2::Client<'c>>),

@@ -6,8 +6,8 @@ use crate::link::{Link, LinkError};
 use crate::{Endpoint, Limits, Recording, Stop};
 use evidence::{Direction, StepRecord};
 use model::discovery::Question;
-use model::scenario::{Action, Protocol, Step};
-use model::{Dialect, Login, PlannedCase, SigningOffer};
+use model::scenario::{Action, Step};
+use model::{Algorithm, Dialect, Login, PlannedCase, SigningOffer};
 use smb::wire::{
     self, Body, Capabilities, Command, DialectRevision, EncryptionCapabilities, Header, NegotiateContext,
     NegotiateRequest, NegotiateResponse, PreauthIntegrity, SecurityMode, SigningCapabilities,
@@ -76,9 +76,9 @@ async fn ask(
     recording: &mut Recording,
 ) -> Result<bool, Stop> {
     if question == Question::Dialect(Dialect::Nt1) {
-        let step =
-            Step { protocols: Some(vec![Protocol::NtLm012]), ..Step::of(Action::MultiProtocolNegotiate) };
-        let case = as_client(case, Dialect::Nt1, vec![step]);
+        // A server can select it and have nothing more of it: nobody logs on, so that it has to answer something else.
+        let case = as_client(case, Dialect::Nt1, vec![Step::of(Action::SessionSetup)]);
+        let case = PlannedCase { login: Login::Anonymous, ..case };
         return carry_out(&case, endpoint, limits, seed, recording).await.map(|()| true);
     }
     let mut link = Link::connect(endpoint.address, limits, &mut recording.recorder).await?;
@@ -153,7 +153,7 @@ async fn log_on(
 fn as_client(case: &PlannedCase, dialect: Dialect, steps: Vec<Step>) -> PlannedCase {
     let mut case = PlannedCase { steps, ..case.clone() };
     case.client.dialects = vec![dialect];
-    case.client.algorithms = SigningOffer::None;
+    case.client.algorithms = SigningOffer::of(Algorithm::ALL);
     case
 }
 

@@ -140,20 +140,38 @@ async fn hold(
     };
     // Dropped without a word is closed as well.
     let _ = closed.await;
-    let failed = |stop: Stop| stop.to_string();
-    let mut problem = None;
-    let gone = client.shut(file, &mut recording.recorder).await;
-    if let Err(stop) = gone {
-        problem = Some(stop.to_string());
-    } else {
-        let entry = Entry { name: folder.to_owned(), directory: true };
-        let status = client.clear(&entry, &mut recording).await.map_err(failed)?;
-        if status != NtStatus::OBJECT_NAME_NOT_FOUND && status != NtStatus::SUCCESS {
-            problem = Some(format!("{folder} is left: {status}"));
-        }
-    }
+    let gone = match client.shut(file, &mut recording.recorder).await {
+        Ok(_) => client.gone(folder, &mut recording).await,
+        Err(stop) => Err(stop),
+    };
     link.close(&mut recording.recorder).await;
-    problem.map_or(Ok(()), Err)
+    match gone {
+        Ok(NtStatus::SUCCESS) => Ok(()),
+        Ok(status) => Err(status.to_string()),
+        // The connection did not live so long: with it went the hold on the directory.
+        Err(_) => gone_by_another(case, endpoint, limits, seed, folder).await,
+    }
+}
+
+/// Removes the directory over a connection of its own.
+async fn gone_by_another(
+    case: &PlannedCase,
+    endpoint: &Endpoint,
+    limits: Limits,
+    seed: u64,
+    folder: &str,
+) -> Result<(), String> {
+    let mut recording = Recording::default();
+    let link = Link::connect(endpoint.address, limits, &mut recording.recorder).await;
+    let mut link = link.map_err(|error| error.to_string())?;
+    let context = Context::new(case, endpoint, &mut link, seed);
+    let mut client = mounted(context, &mut recording).await.map_err(|denied| denied.to_string())?;
+    let gone = client.gone(folder, &mut recording).await.map_err(|stop| stop.to_string());
+    link.close(&mut recording.recorder).await;
+    match gone? {
+        NtStatus::SUCCESS => Ok(()),
+        status => Err(status.to_string()),
+    }
 }
 
 impl Client<'_> {
@@ -168,6 +186,15 @@ impl Client<'_> {
             }
         }
         Ok((swept, left))
+    }
+
+    /// Sees that the directory of this run is not there any more.
+    async fn gone(&mut self, folder: &str, recording: &mut Recording) -> Result<NtStatus, Stop> {
+        let entry = Entry { name: folder.to_owned(), directory: true };
+        match self.clear(&entry, recording).await? {
+            NtStatus::OBJECT_NAME_NOT_FOUND => Ok(NtStatus::SUCCESS),
+            status => Ok(status),
+        }
     }
 
     /// Removes a directory of ours and what cases left in it; gives the status of the last removal.

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 
 #[rstest]
 #[case(&["run", "smb2-polcy"], "scenario", "`smb2-policy`")]
-#[case(&["run", "--target", "samba-4.2"], "target", "`samba-4.22`")]
+#[case(&["run", "--target", "smba-4.22"], "target", "`samba-4.22`")]
 #[case(&["run", "--target", "embeded"], "target", "`embedded`")]
 #[case(&["run", "--client", "prob"], "client", "`probe`")]
 fn an_unknown_name_says_the_nearest(#[case] args: &[&str], #[case] what: &str, #[case] nearest: &str) {

@@ -128,3 +128,33 @@ fn guests_work_in_a_directory_too() {
     assert_eq!(nas.listing(), "");
     assert_eq!(nas.shell("ls -A /srv/guest"), "");
 }
+
+#[test]
+fn a_connection_that_does_not_live_so_long_leaves_nothing_either() {
+    let nas = Nas::samba();
+    let target = model::external::ExternalFile::default();
+    let shares = model::target::Shares { share: "share".to_owned(), guest: "guest".to_owned() };
+    let target = target.target("nas", shares.clone(), false);
+    let case = model::discovery::plan_discovery(&target, &[]).unwrap().case("nas");
+    let account = &nas.server.account;
+    let endpoint = probe::Endpoint {
+        address: nas.server.address,
+        user: account.user.clone(),
+        domain: account.domain.clone(),
+        password: smb::ntlm::Password::new(nas.password()),
+        shares,
+        host: None,
+        folder: None,
+    };
+    nas.runtime.block_on(async {
+        let made = probe::Workspace::open(&case, &endpoint, probe::Limits::default(), 7).await.unwrap();
+        assert_eq!(made.folder, "countersign-run-0000000000000007");
+        // A case is cut short together with the connection that holds the directory.
+        nas.shell(
+            "touch /srv/share/countersign-run-0000000000000007/countersign-0123456789abcdef.tmp; \
+             chmod 0777 /srv/share/*/*; pkill -9 -P 1 smbd; sleep 0.2",
+        );
+        made.close().await.unwrap();
+    });
+    assert_eq!(nas.listing(), "");
+}

@@ -27,6 +27,10 @@ impl Asked<'_> {
         }
         match (self.refusal(connection), self.refused_at(connection)) {
             (Some(_), at) => (Ok("refused"), at),
+            (None, _) if self.negotiated(connection).is_some() => (
+                Err("the client did not get as far as a logon, or the server did not answer it".to_owned()),
+                None,
+            ),
             (None, _) => match self.refused(connection) {
                 (Ok(_), _) => (Err("NEGOTIATE was refused, so nobody could log on".to_owned()), None),
                 unknown => unknown,

@@ -3,9 +3,10 @@
 use super::cases;
 use crate::replies::each;
 use crate::support::net::{Peer, listen, negotiated};
-use crate::support::{Bench, SHORT};
+use crate::support::{Bench, SHORT, cause};
 use crate::verdict::Expected::{Deviates, Either, Inconclusive};
 use crate::verdict::{check, matches};
+use model::Verdict;
 use smb::nbss;
 use std::time::Duration;
 
@@ -89,5 +90,20 @@ async fn a_port_that_nobody_listens_on() {
         let judged = recorded.judged();
         check(case.id.as_str(), &recorded, &judged);
         matches(case.id.as_str(), &judged, Inconclusive(&["refused the connection"]));
+    }
+}
+
+/// A step may have it that the connection ends with its first request: then it has been looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn ends_with_a_request_that_may_end_it() {
+    let bench = Bench::new().await;
+    let server = listen(|mut peer: Peer| async move { drop(peer.message().await) }).await;
+    let endpoint = bench.endpoint(server.address, None);
+    for (deviation, verdict) in
+        [("no-dialect", Verdict::Conforms), ("signing-at-older-dialect", Verdict::Deviates)]
+    {
+        let case = bench.case("smb2-negotiate-older", &format!("dialect=2.1,deviation={deviation}"));
+        let judged = bench.record(&case, &endpoint, SHORT).await.judged();
+        assert_eq!(judged.verdict, verdict, "{}: {}", case.id, cause(&judged));
     }
 }
