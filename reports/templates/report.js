@@ -161,7 +161,6 @@
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
   more.addEventListener("click", () => extend()?.querySelector("a").focus());
-  addEventListener("beforeprint", () => document.querySelectorAll("main details:not(.quiet)").forEach((it) => { it.open = true; }));
 
   form.hidden = false;
   filter();
