@@ -51,9 +51,10 @@
       more > 0 ? make("p", { class: "facts" }, `${more} more bytes are in the evidence`) : null);
   };
 
-  const finding = ([rule, level, subject, known, all]) => make("section", { class: `found${known ? " known" : " bad"}` },
+  const finding = ([rule, level, subject, known, all], target) => make("section", { class: `found${known ? " known" : " bad"}` },
     make("h3", {}, make("code", {}, text(rule)), ` ${level}, duty of the ${subject}`),
-    make("dl", { class: "story" }, ...lines(all), ...(known ? [pair("known", text(known))] : [])));
+    make("dl", { class: "story" }, ...lines(all), ...(known ? [pair("known", text(known))] : []),
+      ...(data.mends[`${target} ${text(rule)}`] ?? []).map(([label, line]) => pair(label, line.replaceAll("`", "")))));
 
   const evidence = (one) => {
     const usual = `evidence/${one.id}.pcapng`;
@@ -80,7 +81,7 @@
         pair("evidence", evidence(one)),
         pair("again", make("code", {}, one.rest.r ?? `countersign run --case ${one.id}`)),
         pair("rules", text(one.checks) || "none was evaluated")),
-      ...(one.rest.f ?? []).map((it) => finding(data.findings[it])),
+      ...(one.rest.f ?? []).map((it) => finding(data.findings[it], one.target)),
       ...(one.rest.n ? [make("p", { class: "facts" }, `${one.rest.n} more findings are in results.json.`)] : []),
       ...(messages.length ? [make("h3", {}, "Decoded messages"), ...messages] : []),
       ...(bare ? [make("p", { class: "facts" }, "Its messages are in the evidence.")] : []),

@@ -150,12 +150,16 @@ fn meaning(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, 
         all.push(("why", clean(&meaning.why)));
         all.push(("affected", clean(&meaning.who)));
     }
-    if let Some(mend) = glossary.mend(rule) {
-        all.extend(mend.own.get(target).map(|own| ("the mend here", clean(own))));
-        all.push(("the mend", clean(&mend.mend)));
-        all.extend(mend.not_recommended.as_deref().map(|not| ("not advised", clean(not))));
-    }
+    all.extend(mend(glossary, rule, target));
     all.into_iter().map(|(label, text)| (label, runs(&text))).collect()
+}
+
+/// What mends it, first of all in the words of the server.
+pub(super) fn mend(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, String)> {
+    let Some(mend) = glossary.mend(rule) else { return Vec::new() };
+    let own = mend.own.get(target).map(|own| ("the mend here", clean(own)));
+    let not = mend.not_recommended.as_deref().map(|not| ("not advised", clean(not)));
+    own.into_iter().chain([("the mend", clean(&mend.mend))]).chain(not).collect()
 }
 
 /// A text in runs: what stands between backticks is code.

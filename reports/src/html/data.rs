@@ -1,12 +1,14 @@
 //! Every case as data inside the page, for its script: each text once, and the cases by the numbers of their texts.
 
+use super::case::mend;
 use super::frame::{marks, title, value};
+use crate::glossary::Glossary;
 use crate::outcomes::{State, cell_word};
 use crate::story::{self, Line};
 use crate::text::{clean, duration, href};
 use model::{CaseResult, Finding, Frame, Results};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How much decoded bytes may take in the page, in characters; of cases beyond it the evidence has them.
 const FRAMES: usize = 1_600_000;
@@ -23,6 +25,8 @@ struct Data {
     states: Vec<[&'static str; 3]>,
     texts: Vec<String>,
     findings: Vec<Found>,
+    /// What mends what a rule is about, by target and rule: labels and texts.
+    mends: BTreeMap<String, Vec<(&'static str, String)>>,
     cases: Vec<Row>,
 }
 
@@ -92,7 +96,7 @@ impl Texts {
 }
 
 /// The data as JSON that may stand in a script element: no `<`, whatever a server sent.
-pub(super) fn json(results: &Results) -> Result<String, serde_json::Error> {
+pub(super) fn json(results: &Results, glossary: &Glossary) -> Result<String, serde_json::Error> {
     let mut texts = Texts::default();
     texts.of(String::new());
     let mut left = FRAMES;
@@ -116,8 +120,23 @@ pub(super) fn json(results: &Results) -> Result<String, serde_json::Error> {
         cases.map(|(index, case)| row(&mut texts, results, case, shown.remove(&index).unwrap_or_default()));
     let cases = rows.collect();
     let states = State::ALL.map(State::look).map(|look| [look.mark, look.word, look.class]);
-    let data = Data { states: states.to_vec(), texts: texts.all, findings: texts.findings, cases };
+    let data = Data {
+        states: states.to_vec(),
+        texts: texts.all,
+        findings: texts.findings,
+        mends: mends(results, glossary),
+        cases,
+    };
     Ok(serde_json::to_string(&data)?.replace('<', "\\u003c"))
+}
+
+fn mends(results: &Results, glossary: &Glossary) -> BTreeMap<String, Vec<(&'static str, String)>> {
+    let found = results.cases.iter().flat_map(|case| case.findings.iter().map(move |it| (case, it)));
+    let of = |(case, finding): (&CaseResult, &Finding)| {
+        let key = clean(&format!("{} {}", case.target, finding.rule));
+        (key, mend(glossary, &finding.rule, &case.target))
+    };
+    found.map(of).filter(|(_, mend)| !mend.is_empty()).collect()
 }
 
 fn row(texts: &mut Texts, results: &Results, case: &CaseResult, messages: Vec<Message>) -> Row {

@@ -97,7 +97,7 @@ impl Page {
             rules: rules(results),
             figure: matrix.map(Figure::of),
             cases: results.cases.len(),
-            data: data::json(results)?,
+            data: data::json(results, glossary)?,
         })
     }
 }

@@ -66,7 +66,9 @@ fn a_link_opens_its_case_and_escape_closes_it() {
         let text = page.ask("return document.getElementById('case-body').innerText").await;
         let text = text.as_str().unwrap();
         assert!(text.contains(&case.reproduce) && text.contains(case.evidence.as_ref().unwrap()), "{text}");
-        assert!(text.contains("predicted") && text.contains("observed"), "{text}");
+        for said in ["predicted", "observed", "the mend", "sign"] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
         assert_eq!(page.ask("return document.activeElement.id").await, "case-title");
         // The bytes in question are marked, and its field is named.
         let marked =
