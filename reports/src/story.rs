@@ -1,6 +1,7 @@
 //! What is told of a case and of a finding, as labelled lines that every report sets in its own way.
 
 use crate::text::{clean, clip};
+use model::results::CAPTURE;
 use model::{CaseResult, CheckLevel, Finding, FrameRef, Outcome, Subject};
 
 /// The longest text of a server that is shown; `results.json` has all of it.
@@ -20,7 +21,10 @@ fn line(label: &'static str, text: &str) -> Line {
 /// What was predicted, what happened, and why it is not known.
 pub(crate) fn experience(case: &CaseResult) -> Vec<Line> {
     let mut all = Vec::new();
-    let unpredicted = || "nothing: each step says what is due".to_owned();
+    let unpredicted = || match case.scenario.as_str() {
+        CAPTURE => "nothing: what both sides are set to is not known of a capture".to_owned(),
+        _ => "nothing: each step says what is due".to_owned(),
+    };
     all.push(line("predicted", &case.predicted.as_ref().map_or_else(unpredicted, Outcome::line)));
     if let Some(outcome) = &case.outcome {
         all.push(line("observed", &observed(outcome)));

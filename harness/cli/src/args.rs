@@ -150,11 +150,37 @@ pub(crate) struct RunArgs {
 ///
 /// Every signature is computed anew from the recorded bytes and the session key; nothing else that was thought when it
 /// was recorded counts. results.json, report.html and junit.xml of the run are replaced.
+///
+/// A capture that was made elsewhere, pcapng or pcap, is judged connection by connection, as far as it is there. The session
+/// keys follow from the password in the environment variable COUNTERSIGN_PASSWORD and the NTLM logon in the capture, or are
+/// given. Its results go into a new folder.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign judge countersign-runs/ID                  a run, with today's rules
+  COUNTERSIGN_PASSWORD=... countersign judge a.pcapng    a capture of somebody's client and server
+  countersign judge a.pcapng --annotate b.pcapng         a copy with the findings as comments on its packets")]
 pub(crate) struct JudgeArgs {
-    /// A run folder, or the pcapng of one case with its sidecar beside it
-    #[arg(value_name = "RUN|FILE.pcapng")]
+    /// A run folder, the pcapng of one case with its sidecar beside it, or a capture made elsewhere
+    #[arg(value_name = "RUN|FILE")]
     pub(crate) run: PathBuf,
+
+    /// A session key of a capture in hexadecimal digits, for the session with this id or for whichever it fits; repeat for
+    /// several
+    #[arg(long, value_name = "[SESSIONID=]HEX")]
+    pub(crate) session_key: Vec<String>,
+
+    /// A port of the server in a capture, beside 445 and 139; SMB is recognised at other ports where its beginning is there
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Vec<u16>,
+
+    /// The folder to create for the results of a capture [default: countersign-runs/ and an id]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Write the findings as comments on the packets: of a run into copies in this folder, of a file into this file
+    #[arg(long, value_name = "DIR|FILE.pcapng")]
+    pub(crate) annotate: Option<PathBuf>,
 
     /// From which level on an unexpected finding fails
     #[arg(long, value_enum, default_value_t = FailOn::Should)]

@@ -1,6 +1,8 @@
 //! `judge` and `report`: what can be done with a run after it ended.
 
+use crate::annotating;
 use crate::args::{JudgeArgs, ReportArgs};
+use crate::captured;
 use crate::discovery;
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, junit, markdown};
@@ -39,8 +41,15 @@ fn judged(evidence: &Evidence) -> CaseResult {
 /// `countersign judge`.
 pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     if args.run.is_file() {
-        return judge_file(&args.run, args.fail_on.into());
+        return match captured::has_sidecar(&args.run) {
+            true => judge_file(args),
+            false => captured::judge(args),
+        };
     }
+    captured::check_unused(
+        args,
+        "a run has its session keys in its evidence and keeps its results in its folder",
+    )?;
     let (folder, plan) = RunFolder::open(&args.run)?;
     let Journalled { mut targets, cases: recorded } = folder.read_journal()?;
     for target in &mut targets {
@@ -66,6 +75,9 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     folder.replace_journal(&lines)?;
     let results = Results::assemble(&plan, targets, cases);
     finish(&folder, &results)?;
+    if let Some(copies) = &args.annotate {
+        annotating::run(folder.path(), &results, copies)?;
+    }
     Ok(Exit::of(&results, args.fail_on.into()))
 }
 
@@ -103,10 +115,10 @@ fn qualified(case: &PlannedCase, before: Option<&CaseResult>, seen: &[Discovery]
 }
 
 /// Grades the pcapng of one case, and says what came out as JSON.
-fn judge_file(path: &Path, fail_on: FailOn) -> Result<Exit, Failure> {
-    let evidence = Evidence::read(path).map_err(|e| {
-        Failure::usage(format!("{e}: a capture made elsewhere, without a sidecar, cannot be judged yet"))
-    })?;
+fn judge_file(args: &JudgeArgs) -> Result<Exit, Failure> {
+    captured::check_unused(args, "the sidecar beside it has its session keys")?;
+    let (path, fail_on) = (&args.run, FailOn::from(args.fail_on));
+    let evidence = Evidence::read(path).map_err(|e| Failure::usage(e.to_string()))?;
     let result = CaseResult { evidence: Some(path.display().to_string()), ..judged(&evidence) };
     // The run's expectations are not beside one file: what deviates, deviates.
     let exit = if result.findings.iter().any(|finding| fail_on.fails(finding.level)) {
@@ -118,6 +130,9 @@ fn judge_file(path: &Path, fail_on: FailOn) -> Result<Exit, Failure> {
     };
     let text = serde_json::to_string_pretty(&result).map_err(|e| Failure::environment(e.to_string()))?;
     anstream::println!("{text}");
+    if let Some(copy) = &args.annotate {
+        annotating::file(path, copy, [&result])?;
+    }
     Ok(exit)
 }
 

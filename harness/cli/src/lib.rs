@@ -3,7 +3,9 @@
 //! This crate is the command line: it reads the catalogue, plans, brings targets up through `lab`, drives them with
 //! `probe`, has `judge` grade what was recorded, and renders through `reports`.
 
+mod annotating;
 mod args;
+mod captured;
 mod catalogue;
 mod diff;
 mod discovery;

@@ -102,8 +102,13 @@ fn time(packet: &EnhancedPacketBlock<'_>, interface: &InterfaceDescriptionBlock<
         InterfaceDescriptionOption::IfTsResol(resolution) => Some(*resolution),
         _ => None,
     });
-    // Microseconds where nothing is said. The highest bit says that the rest is an exponent of 2 and not of 10.
-    let resolution = resolution.unwrap_or(6);
+    // Microseconds where nothing is said.
+    clock(units, resolution.unwrap_or(6))
+}
+
+/// A time in the units of an interface. The highest bit of a resolution says that the rest is an exponent of 2 and not of
+/// 10.
+pub(crate) fn clock(units: u128, resolution: u8) -> Duration {
     let exponent = u32::from(resolution & 0x7f);
     let base: u128 = if resolution & 0x80 == 0 { 10 } else { 2 };
     // A resolution that no clock has gives 0, and so does a division by it.

@@ -5,11 +5,15 @@
 //! known beforehand: whatever is not as the recorder writes it was altered, and becomes a [`Problem`] that names the
 //! frame, by the number that Wireshark shows.
 //!
+//! A [`Capture`] is what somebody else recorded: real packets of which nothing is known beforehand, put together as far as
+//! they are there.
+//!
 //! Nothing here knows SMB, and nothing here waits for a socket.
 
 mod capture;
 mod error;
 mod files;
+mod foreign;
 mod packet;
 mod problem;
 mod read;
@@ -19,6 +23,7 @@ mod sidecar;
 mod write;
 
 pub use error::EvidenceError;
+pub use foreign::{Capture, Conversation, Wanted, annotate};
 pub use problem::Problem;
 pub use read::{Chunk, Connection, EndSeen, Evidence};
 pub use recorder::Recorder;

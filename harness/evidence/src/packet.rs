@@ -151,7 +151,7 @@ fn tcp(bytes: &[u8]) -> Result<TcpSlice<'_>, String> {
     TcpSlice::from_slice(bytes).map_err(|error| error.to_string())
 }
 
-fn segment<'a>(from: IpAddr, to: IpAddr, tcp: &TcpSlice<'a>) -> Segment<'a> {
+pub(crate) fn segment<'a>(from: IpAddr, to: IpAddr, tcp: &TcpSlice<'a>) -> Segment<'a> {
     Segment {
         from: SocketAddr::new(from, tcp.source_port()),
         to: SocketAddr::new(to, tcp.destination_port()),

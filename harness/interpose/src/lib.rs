@@ -15,7 +15,6 @@
 mod attack;
 mod attacks;
 mod defects;
-mod logon;
 mod relay;
 mod relayed;
 mod repairs;
@@ -29,6 +28,7 @@ pub use repairs::repairs;
 
 use model::Dialect;
 use smb::ntlm::Password;
+use smb::ntlm::overheard::Known;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -76,6 +76,13 @@ pub struct Account {
     pub domain: String,
     /// The password.
     pub password: Password,
+}
+
+impl Account {
+    /// What its logons can be followed with.
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known { user: Some(&self.user), password: &self.password }
+    }
 }
 
 /// Bounds. Whatever either side does, one connection ends within [`Limits::time`].

@@ -8,9 +8,10 @@ mod edit;
 pub(crate) use edit::{Asked, Memory, Reply, Request, Seal};
 
 use crate::smb2::{Check, Learned};
-use crate::{Account, Output, logon};
+use crate::{Account, Output};
 use model::NtStatus;
 use smb::follow::Way;
+use smb::ntlm::overheard::{self, KeyUnknown, Who};
 use smb::smb1::{
     Action, BSRSPYL, Command, Flags2, Header, MacKey, NegotiateResponse, Sequence, SessionSetupRequest,
     SessionSetupResponse, SetupCredentials, parse,
@@ -148,11 +149,11 @@ impl Smb1 {
         match &body.credentials {
             SetupCredentials::Extended { security_blob } => {
                 let anonymous = smb::ntlm::message::is_anonymous(security_blob);
-                logon::authenticates(security_blob).then(|| {
+                overheard::authenticates(security_blob).then(|| {
                     let challenge = self.challenges.get(&header.uid).map(Vec::as_slice);
-                    let key = challenge
-                        .ok_or("there was no CHALLENGE_MESSAGE")
-                        .and_then(|challenge| logon::session_key(&self.account, challenge, security_blob));
+                    let key = challenge.ok_or(KeyUnknown::NoChallenge).and_then(|challenge| {
+                        overheard::session_key(self.account.known(), challenge, security_blob)
+                    });
                     // The key whole, and no response to the challenge ([MS-SMB] 3.2.5.3).
                     edit::Logon { key: key.map(|key| (key, MacKey::new(&key, &[]))), anonymous }
                 })
@@ -161,14 +162,15 @@ impl Smb1 {
                 let unicode = header.is_unicode();
                 let mut names = body.names.strings(unicode).into_iter();
                 let (user, domain) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
-                let anonymous = user.is_empty() && unicode_password.len() <= 1;
+                let who = Who { user, domain };
+                let anonymous = who.user.is_empty() && unicode_password.len() <= 1;
                 let key = self
                     .challenge
-                    .ok_or("there was no challenge")
+                    .ok_or(KeyUnknown::NoChallenge)
                     .and_then(|challenge| {
-                        logon::base_key(&self.account, (&user, &domain), &challenge, unicode_password)
+                        overheard::base_key(self.account.known(), &who, &challenge, unicode_password)
                     })
-                    .map(|answer| (answer.session_key(), answer.mac_key()));
+                    .map(|key| (key, MacKey::new(&key, unicode_password)));
                 Some(edit::Logon { key, anonymous })
             }
         }
@@ -218,7 +220,7 @@ impl Smb1 {
     fn setup_response(&mut self, header: &Header, bytes: &[u8], asked: &mut Asked) -> bool {
         let body = parse::<SessionSetupResponse>(bytes).map(|(_, body)| body).unwrap_or_default();
         if header.status == NtStatus::MORE_PROCESSING_REQUIRED {
-            if let Some(challenge) = body.security_blob.as_deref().and_then(logon::challenge) {
+            if let Some(challenge) = body.security_blob.as_deref().and_then(overheard::challenge) {
                 self.challenges.insert(header.uid, challenge);
             }
             return false;

@@ -12,9 +12,10 @@ pub(crate) use edit::{Asked, Check, Memory, Notification, Reply, Request};
 pub(crate) use schedule::{Schedule, Session};
 pub(crate) use seal::Seal;
 
-use crate::{Account, Output, logon};
+use crate::{Account, Output};
 use model::{Dialect, NtStatus};
 use smb::follow::Way;
+use smb::ntlm::overheard::{self, KeyUnknown};
 use smb::wire::{
     self, Body, Command, CtlCode, Flags, Header, IoctlRequest, NegotiateRequest, SecurityMode, SessionFlags,
     SessionSetupFlags, SessionSetupRequest, SessionSetupResponse,
@@ -58,7 +59,7 @@ pub(crate) struct Smb2 {
     cancels: BTreeMap<u64, Asked>,
     challenges: BTreeMap<u64, Vec<u8>>,
     /// What the logons under way lead to.
-    secrets: BTreeMap<u64, Result<[u8; 16], &'static str>>,
+    secrets: BTreeMap<u64, Result<[u8; 16], KeyUnknown>>,
     sessions: BTreeMap<u64, Session>,
     memory: Memory,
     pub(crate) learned: Learned,
@@ -184,10 +185,12 @@ impl Smb2 {
         asked.requires = body.security_mode.contains(SecurityMode::SIGNING_REQUIRED);
         asked.binds = body.flags.contains(SessionSetupFlags::BINDING);
         asked.anonymous = smb::ntlm::message::is_anonymous(&body.security_buffer);
-        if logon::authenticates(&body.security_buffer) {
+        if overheard::authenticates(&body.security_buffer) {
             let key = match self.challenges.get(&header.session_id) {
-                Some(challenge) => logon::session_key(&self.account, challenge, &body.security_buffer),
-                None => Err("there was no CHALLENGE_MESSAGE"),
+                Some(challenge) => {
+                    overheard::session_key(self.account.known(), challenge, &body.security_buffer)
+                }
+                None => Err(KeyUnknown::NoChallenge),
             };
             insert(&mut self.secrets, header.session_id, key);
         }
@@ -305,7 +308,7 @@ impl Smb2 {
         let body = SessionSetupResponse::parse(bytes).unwrap_or_default();
         match header.status {
             NtStatus::MORE_PROCESSING_REQUIRED => {
-                if let Some(challenge) = logon::challenge(&body.security_buffer) {
+                if let Some(challenge) = overheard::challenge(&body.security_buffer) {
                     insert(&mut self.challenges, id, challenge);
                 }
                 false

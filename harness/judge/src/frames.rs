@@ -61,7 +61,7 @@ fn at_place(view: &View<'_>, at: FrameRef) -> Vec<Frame> {
 
 /// Bytes that are no message.
 fn raw(view: &View<'_>, at: FrameRef) -> Option<Frame> {
-    let recorded = view.evidence().connections.get(at.connection as usize)?;
+    let recorded = view.recorded().get(at.connection as usize)?;
     let chunk = recorded.chunks.iter().find(|chunk| chunk.frame == at.frame)?;
     Some(Frame {
         connection: at.connection,

@@ -6,13 +6,13 @@ use model::plan::Interposed;
 
 /// Why the case says nothing of what was to be done on the way, where it was not done: the bytes of both sides tell.
 pub(crate) fn undone(view: &View<'_>) -> Option<String> {
-    let what = match view.case().interposed.as_ref()? {
+    let what = match view.plan()?.interposed.as_ref()? {
         Interposed::Attack(name) => format!("the attack `{name}`"),
         Interposed::Defect(name) => format!("the defect `{name}`"),
         Interposed::Repair(name) => format!("the repair `{name}`"),
         Interposed::Client(_) => return None,
     };
-    let connections = &view.evidence().connections;
+    let connections = view.recorded();
     let (beyond, near): (Vec<&Connection>, Vec<&Connection>) =
         connections.iter().partition(|connection| is_beyond(connection));
     if beyond.is_empty() {

@@ -4,6 +4,7 @@
 //! are computed here; what the probe thought is not in the evidence, so it cannot matter. The prediction it compares
 //! with comes from what both sides were *set to*.
 
+mod capture;
 mod contexts;
 pub mod discovery;
 mod frames;
@@ -17,6 +18,7 @@ mod steps;
 mod validate;
 mod view;
 
+pub use capture::{GivenKey, Secrets, judge_capture, recognise};
 pub use invariants::{Invariant, Report, invariants};
 pub use view::View;
 
@@ -60,31 +62,22 @@ pub struct Judged {
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Judged {
     let view = View::new(evidence);
-    let mut checks = BTreeMap::new();
-    let mut findings = Vec::new();
-    for invariant in invariants() {
-        let mut report = Report::new(invariant);
-        (invariant.check)(&view, &mut report);
-        let (count, broken) = report.into_parts();
-        if count > 0 {
-            checks.insert(invariant.id.to_owned(), count);
-        }
-        findings.extend(broken);
-    }
+    let case = &evidence.sidecar.case;
+    let (mut checks, mut findings) = evaluate_invariants(&view);
     let invariants_applied = !checks.is_empty();
     let Observed { outcome, incomplete } = observe::observe(&view);
 
-    let predicted = view.case().predicted();
+    let predicted = case.predicted();
     if let (Some(observed), Some(predicted)) = (&outcome, &predicted) {
         *checks.entry(OUTCOME_RULE.to_owned()).or_insert(0) += 1;
         findings.extend(compare(&view, observed, predicted));
     }
-    if let (Some(observed), Expect::Noticed) = (&outcome, view.case().expect) {
+    if let (Some(observed), Expect::Noticed) = (&outcome, case.expect) {
         *checks.entry(NOTICED_RULE.to_owned()).or_insert(0) += 1;
         if observed.kind != Kind::Refused {
             findings.push(Finding {
                 rule: NOTICED_RULE.to_owned(),
-                level: view.case().level,
+                level: case.level,
                 subject: Subject::Server,
                 at: None,
                 expected: "the client or the server notices, and ends it".to_owned(),
@@ -94,7 +87,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
         }
     }
     let mut missing = Vec::new();
-    let relays = view.case().expect == Expect::RelayFails;
+    let relays = case.expect == Expect::RelayFails;
     if relays {
         match relayed::relayed(&view) {
             Relayed::Unknown(why) => missing.push(why),
@@ -107,8 +100,8 @@ pub fn judge(evidence: &Evidence) -> Judged {
         }
     }
     // Where everything rests on the steps, they are looked at however it ended.
-    let by_steps = view.case().expect == Expect::Steps;
-    let noticed = relays || view.case().expect == Expect::Noticed;
+    let by_steps = case.expect == Expect::Steps;
+    let noticed = relays || case.expect == Expect::Noticed;
     let refusal = predicted.as_ref().is_some_and(|predicted| predicted.why.is_some());
     if by_steps || !noticed && outcome.as_ref().map_or(!refusal, |outcome| outcome.why.is_none()) {
         let steps = steps::evaluate(&view);
@@ -125,15 +118,8 @@ pub fn judge(evidence: &Evidence) -> Judged {
     findings
         .sort_by_key(|f| f.at.map_or((u32::MAX, u64::MAX, 0), |at| (at.connection, at.frame, at.element)));
 
-    // What follows from something wrong on this side is not the server's fault.
-    let faults: Vec<_> = (0..).zip(&evidence.connections).filter_map(|(i, _)| view.own_fault(i)).collect();
-    findings.retain(|finding| {
-        finding.subject == Subject::Client
-            || faults.iter().all(|fault| {
-                finding.at.is_some_and(|at| at.connection != fault.connection || at.frame < fault.frame)
-            })
-    });
-    if matches!(view.case().interposed, Some(Interposed::Attack(_))) {
+    let faults = excuse(&view, &mut findings);
+    if matches!(case.interposed, Some(Interposed::Attack(_))) {
         // What an attacker makes of the server's answers is not the server's doing; what comes of it is.
         let about = [NOTICED_RULE, RELAYED_RULE, OUTCOME_RULE, steps::STATUS_RULE, steps::READ_BACK_RULE];
         findings.retain(|finding| about.contains(&finding.rule.as_str()));
@@ -188,6 +174,34 @@ pub fn judge(evidence: &Evidence) -> Judged {
     }
 }
 
+/// Evaluates every invariant: how often each applied, and what was broken.
+fn evaluate_invariants(view: &View<'_>) -> (BTreeMap<String, u64>, Vec<Finding>) {
+    let mut checks = BTreeMap::new();
+    let mut findings = Vec::new();
+    for invariant in invariants() {
+        let mut report = Report::new(invariant);
+        (invariant.check)(view, &mut report);
+        let (count, broken) = report.into_parts();
+        if count > 0 {
+            checks.insert(invariant.id.to_owned(), count);
+        }
+        findings.extend(broken);
+    }
+    (checks, findings)
+}
+
+/// Drops what follows from something wrong on this side, which is not the server's fault, and says what is wrong.
+fn excuse<'v>(view: &'v View<'_>, findings: &mut Vec<Finding>) -> Vec<&'v view::OwnFault> {
+    let faults: Vec<_> = (0..).zip(view.recorded()).filter_map(|(i, _)| view.own_fault(i)).collect();
+    findings.retain(|finding| {
+        finding.subject == Subject::Client
+            || faults.iter().all(|fault| {
+                finding.at.is_some_and(|at| at.connection != fault.connection || at.frame < fault.frame)
+            })
+    });
+    faults
+}
+
 /// Whether bytes that were recorded are not there any more. What was *altered* is still there, and can be judged.
 fn is_lost(evidence: &Evidence) -> bool {
     let recorded = &evidence.sidecar.recorded.connections;
@@ -227,7 +241,8 @@ fn cites_of(rule: &str, view: &View<'_>) -> Vec<String> {
     let own = rules().find(|info| info.id == rule).map_or(&[][..], |info| info.cites);
     let own: Vec<&str> = own.iter().copied().filter(|cite| is_about(view, cite)).collect();
     let mut all: Vec<String> = own.iter().map(|cite| (*cite).to_owned()).collect();
-    all.extend(view.case().cites.iter().filter(|cite| !own.contains(&cite.as_str())).cloned());
+    let planned = view.plan().map(|case| case.cites.as_slice()).unwrap_or_default();
+    all.extend(planned.iter().filter(|cite| !own.contains(&cite.as_str())).cloned());
     all
 }
 

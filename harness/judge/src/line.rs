@@ -175,7 +175,7 @@ impl<'v, C: Conversation> Line<'v, C> {
     }
 
     pub(crate) fn all_steps_sent(&self) -> bool {
-        (0..self.view.case().steps.len()).all(|step| steps::is_sent(self.view, step))
+        (0..self.view.steps().len()).all(|step| steps::is_sent(self.view, step))
     }
 }
 
@@ -196,8 +196,7 @@ pub(crate) fn never(what: &str) -> String {
 impl View<'_> {
     /// Whether it was the server that ended a connection.
     pub(crate) fn server_ended(&self, connection: u32) -> bool {
-        self.evidence()
-            .connections
+        self.recorded()
             .get(connection as usize)
             .and_then(|recorded| recorded.ends.first())
             .is_some_and(|end| end.direction == Direction::ToClient)

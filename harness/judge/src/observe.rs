@@ -28,7 +28,7 @@ pub(crate) fn observe(view: &View<'_>) -> Observed {
 
 fn walk(view: &View<'_>) -> Result<Outcome, String> {
     const NONE: &str = "no connection was recorded";
-    let recorded = view.evidence().connections.first().ok_or(NONE)?;
+    let recorded = view.recorded().first().ok_or(NONE)?;
     if let Some(frame) = recorded.refused {
         return Err(format!("the server's port refused the connection (frame {frame})"));
     }

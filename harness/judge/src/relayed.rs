@@ -20,12 +20,12 @@ pub(crate) enum Relayed {
 
 /// Looks at what was sent into the session that the relayed logon brought.
 pub(crate) fn relayed(view: &View<'_>) -> Relayed {
-    let recorded = view.evidence().connections.iter().zip(0_u32..);
+    let recorded = view.recorded().iter().zip(0_u32..);
     let mut unknown = "the evidence has nothing of the server's side".to_owned();
     for (recorded, index) in recorded.filter(|(recorded, _)| is_beyond(recorded)) {
         // Nobody there has a key: that is the point.
         let mut connection = Connection::new(BTreeMap::new());
-        feed(recorded, |way, frame, bytes| connection.push(way, frame, bytes));
+        feed(recorded, false, |way, frame, bytes| connection.push(way, frame, bytes));
         let Some(session) = connection.sessions.values().next() else {
             unknown = "the logon that was relayed did not bring a session".to_owned();
             continue;

@@ -50,8 +50,12 @@ pub(crate) const fn place(connection: u32, message: &Message) -> FrameRef {
 pub(crate) fn must_activate(view: &View<'_>, connection: &Connection, session: &Session) -> bool {
     let Some(request) = connection.messages.get(session.request) else { return false };
     let flags2 = request.header.flags2;
+    // Of a capture it is all there is.
+    let says =
+        || connection.negotiated.as_ref().map_or(Signing::Disabled, |it| server_state(it.security_mode));
+    let server = view.plan().map_or_else(says, |case| case.server.signing);
     identity(session) == As::User
-        && match view.case().server.signing {
+        && match server {
             Signing::Required => true,
             _ if flags2.contains(Flags2::SECURITY_SIGNATURE_REQUIRED) => true,
             Signing::Enabled => flags2.contains(Flags2::SECURITY_SIGNATURE),

@@ -28,7 +28,7 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
     let (mut statuses, mut reads) = (0, 0);
     // Whether a server that has ended the connection may have done so for a step's sake.
     let mut may_end = false;
-    for (number, step) in view.case().steps.iter().enumerate() {
+    for (number, step) in view.steps().iter().enumerate() {
         let name = format!("step {} ({})", number + 1, step.action.word());
         let mut requests = requests_of(view, number);
         let unanswered =
@@ -185,7 +185,7 @@ fn finding(
 /// Whether a step was sent: what the sidecar says are its bytes ends with the request that its action is.
 pub(crate) fn is_sent(view: &View<'_>, step: usize) -> bool {
     let requests = requests_of(view, step);
-    view.case().steps.get(step).is_some_and(|step| is_whole(&requests, step))
+    view.steps().get(step).is_some_and(|step| is_whole(&requests, step))
 }
 
 /// Whether requests are those that a step sends. Of one whose command is changed on purpose the command says nothing.
@@ -202,7 +202,7 @@ const fn reads_back(action: Action) -> bool {
 
 /// The step that sent the request at `offset` of a connection.
 pub(crate) fn step_at(view: &View<'_>, connection: u32, offset: u64) -> Option<usize> {
-    let all = &view.evidence().sidecar.steps;
+    let all = view.sent();
     let holds = |record: &&StepRecord| {
         record.connection == connection && (record.sent.0..record.sent.1).contains(&offset)
     };
@@ -221,7 +221,7 @@ fn is_alone(all: &[StepRecord], record: &StepRecord) -> bool {
 
 /// The requests a step sent, in order.
 fn requests_of<'v>(view: &'v View<'v>, step: usize) -> Vec<Request<'v>> {
-    let all = &view.evidence().sidecar.steps;
+    let all = view.sent();
     all.iter()
         .filter(|record| record.step as usize == step && is_alone(all, record))
         .flat_map(|record| Request::between(view, record.connection, record.sent))

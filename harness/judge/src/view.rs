@@ -1,21 +1,31 @@
 //! The evidence of a case, followed.
 
+mod client;
 mod fault;
+mod feed;
 
-use fault::OwnFault;
+pub(crate) use fault::OwnFault;
+pub(crate) use feed::{begins_with_negotiate, feed};
 
 use crate::steps;
-use evidence::{Connection as Recorded, Direction, Evidence};
+use evidence::{Connection as Recorded, Conversation, Evidence, Problem, SessionKey, Sidecar, StepRecord};
 use model::scenario::WrongSetup;
-use model::{Action, As, Deviation, Dialect, FrameRef, PlannedCase};
-use smb::follow::{Connection, Message, Session, Way};
+use model::{Action, As, ClientProfile, Deviation, Dialect, FrameRef, PlannedCase, Step};
+use smb::follow::{Connection, Message, Session};
 use smb::smb1::{self, NegotiateRequest, parse};
-use smb::wire::{Command, Protocol, SessionFlags};
+use smb::wire::{Command, SessionFlags};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The evidence with its connections followed: what every rule looks at.
 pub struct View<'a> {
-    evidence: &'a Evidence,
+    recorded: &'a [Recorded],
+    problems: &'a [Problem],
+    keys: &'a [SessionKey],
+    /// The plan and what was done for it; a capture has none.
+    sidecar: Option<&'a Sidecar>,
+    /// The planned client, or the one that the bytes of a capture show.
+    client: Cow<'a, ClientProfile>,
     connections: Vec<Connection>,
     smb1: Vec<smb1::follow::Connection>,
     /// What is wrong on this side, by connection.
@@ -33,9 +43,25 @@ impl<'a> View<'a> {
     /// Follows every connection of `evidence`.
     #[must_use]
     pub fn new(evidence: &'a Evidence) -> Self {
+        let Evidence { connections, sidecar, problems } = evidence;
+        Self::over(connections, problems, &sidecar.session_keys, Some(sidecar))
+    }
+
+    /// Follows a connection of a capture, as far as it is there.
+    #[must_use]
+    pub fn of_capture(conversation: &'a Conversation, keys: &'a [SessionKey]) -> Self {
+        Self::over(std::slice::from_ref(&conversation.connection), &conversation.problems, keys, None)
+    }
+
+    fn over(
+        all: &'a [Recorded],
+        problems: &'a [Problem],
+        session_keys: &'a [SessionKey],
+        sidecar: Option<&'a Sidecar>,
+    ) -> Self {
         let (mut connections, mut smb1) = (Vec::new(), Vec::new());
-        for (recorded, index) in evidence.connections.iter().zip(0_u32..) {
-            let keys = || evidence.sidecar.session_keys.iter().filter(move |key| key.connection == index);
+        for (recorded, index) in all.iter().zip(0_u32..) {
+            let keys = || session_keys.iter().filter(move |key| key.connection == index);
             let mut new = Connection::new(keys().map(|key| (key.session_id, key.key)).collect());
             let mut by_uid: BTreeMap<u16, Vec<u8>> = BTreeMap::new();
             for key in keys() {
@@ -53,31 +79,60 @@ impl<'a> View<'a> {
                 smb1.push(old);
                 continue;
             }
-            let begins_old = begins_in_smb1(recorded);
+            let begins_old = feed::begins_in_smb1(recorded, sidecar.is_none());
             if begins_old {
-                feed(recorded, |way, frame, bytes| old.push(way, frame, bytes));
+                feed(recorded, sidecar.is_none(), |way, frame, bytes| old.push(way, frame, bytes));
             }
             if !begins_old || leads_to_smb2(&old) {
-                feed(recorded, |way, frame, bytes| new.push(way, frame, bytes));
+                feed(recorded, sidecar.is_none(), |way, frame, bytes| new.push(way, frame, bytes));
             }
             connections.push(new);
             smb1.push(old);
         }
-        let mut view = Self { evidence, connections, smb1, faults: Vec::new() };
-        view.faults = (0..).zip(&evidence.connections).map(|(index, _)| view.find_fault(index)).collect();
+        let client = match sidecar {
+            Some(sidecar) => Cow::Borrowed(&sidecar.case.client),
+            None => Cow::Owned(client::shown(connections.first(), smb1.first())),
+        };
+        let faults = Vec::new();
+        let mut view =
+            Self { recorded: all, problems, keys: session_keys, sidecar, client, connections, smb1, faults };
+        view.faults = (0..).zip(all).map(|(index, _)| view.find_fault(index)).collect();
         view
     }
 
-    /// The plan of the case.
+    /// The plan of the case; a capture has none, and then nothing is known of what anybody is set to.
     #[must_use]
-    pub fn case(&self) -> &PlannedCase {
-        &self.evidence.sidecar.case
+    pub fn plan(&self) -> Option<&'a PlannedCase> {
+        self.sidecar.map(|sidecar| &sidecar.case)
     }
 
-    /// The evidence as it was read.
+    /// Whether this was recorded by somebody else, who had no plan.
     #[must_use]
-    pub const fn evidence(&self) -> &Evidence {
-        self.evidence
+    pub const fn is_capture(&self) -> bool {
+        self.sidecar.is_none()
+    }
+
+    /// The client: the planned one, or the one that a capture shows.
+    #[must_use]
+    pub fn client(&self) -> &ClientProfile {
+        &self.client
+    }
+
+    /// The planned steps.
+    #[must_use]
+    pub fn steps(&self) -> &'a [Step] {
+        self.plan().map(|case| case.steps.as_slice()).unwrap_or_default()
+    }
+
+    /// Which step sent what.
+    pub(crate) fn sent(&self) -> &'a [StepRecord] {
+        self.sidecar.map(|sidecar| sidecar.steps.as_slice()).unwrap_or_default()
+    }
+
+    /// The connections as they were recorded.
+    #[must_use]
+    pub const fn recorded(&self) -> &'a [Recorded] {
+        self.recorded
     }
 
     /// The connections, in the order in which they were made.
@@ -99,7 +154,7 @@ impl<'a> View<'a> {
             Some(old) if leads_to_smb2(old) => Spoken::Smb2,
             Some(old) if !old.messages.is_empty() || !old.garbage.is_empty() => Spoken::Smb1,
             // Of what never began, the plan says what it would have been.
-            _ if self.case().client.dialects == [Dialect::Nt1] && self.is_empty(connection) => Spoken::Smb1,
+            _ if self.client.dialects == [Dialect::Nt1] && self.is_empty(connection) => Spoken::Smb1,
             _ => Spoken::Smb2,
         }
     }
@@ -125,7 +180,7 @@ impl<'a> View<'a> {
     /// What a step does wrong on purpose in this request: of a step that sends several, in one of them.
     pub(crate) fn deviation_of(&self, connection: u32, request: &Message) -> Option<Deviation> {
         let step = steps::step_at(self, connection, request.offset)?;
-        let planned = self.case().steps.get(step)?;
+        let planned = self.steps().get(step)?;
         let deviation = planned.deviate?;
         let is_it = match planned.action {
             Action::CompoundUnrelated => request.element == deviation.element(),
@@ -146,7 +201,7 @@ impl<'a> View<'a> {
     /// What the step does wrong on purpose that sent the request at `offset`.
     fn deviation_at(&self, connection: u32, offset: u64) -> Option<Deviation> {
         let step = steps::step_at(self, connection, offset)?;
-        self.case().steps.get(step)?.deviate
+        self.steps().get(step)?.deviate
     }
 
     /// Every message of every connection, with where it is.
@@ -222,26 +277,9 @@ pub(crate) fn place(connection: u32, message: &Message) -> FrameRef {
     FrameRef { connection, leg: None, frame: message.frame, element: message.element, bytes: None }
 }
 
-pub(crate) fn feed(recorded: &Recorded, mut push: impl FnMut(Way, u64, &[u8])) {
-    for chunk in &recorded.chunks {
-        let way = match chunk.direction {
-            Direction::ToServer => Way::ToServer,
-            Direction::ToClient => Way::ToClient,
-        };
-        push(way, chunk.frame, &chunk.bytes);
-    }
-}
-
 /// Whether a connection is one of the server's side of an interposer.
 pub(crate) fn is_beyond(recorded: &Recorded) -> bool {
     recorded.leg.is_some_and(|leg| leg > 0)
-}
-
-/// Whether the first message of the client is one of SMB1: what stands behind the four bytes of its transport header.
-fn begins_in_smb1(recorded: &Recorded) -> bool {
-    let sent = recorded.chunks.iter().filter(|chunk| chunk.direction == Direction::ToServer);
-    let first: Vec<u8> = sent.flat_map(|chunk| chunk.bytes.iter().copied()).skip(4).take(4).collect();
-    Protocol::of(&first) == Protocol::Smb1
 }
 
 /// Whether the client asked for SMB2 as well, and the server answered in it ([MS-SMB2] 3.2.4.2.2.1).

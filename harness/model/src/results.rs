@@ -160,6 +160,9 @@ impl CaseResult {
     }
 }
 
+/// The scenario of what was captured elsewhere.
+pub const CAPTURE: &str = "capture";
+
 /// How many cases have each verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
@@ -171,6 +174,21 @@ pub struct Summary {
     pub unsupported: u64,
     /// Not known.
     pub inconclusive: u64,
+}
+
+impl Summary {
+    fn of(cases: &[CaseResult]) -> Self {
+        let mut summary = Self::default();
+        for case in cases {
+            *match case.verdict {
+                Verdict::Conforms => &mut summary.conforms,
+                Verdict::Deviates => &mut summary.deviates,
+                Verdict::Unsupported => &mut summary.unsupported,
+                Verdict::Inconclusive => &mut summary.inconclusive,
+            } += 1;
+        }
+        summary
+    }
 }
 
 /// The content of `results.json`.
@@ -243,15 +261,6 @@ impl Results {
                 })
             })
             .collect();
-        let mut summary = Summary::default();
-        for case in &cases {
-            *match case.verdict {
-                Verdict::Conforms => &mut summary.conforms,
-                Verdict::Deviates => &mut summary.deviates,
-                Verdict::Unsupported => &mut summary.unsupported,
-                Verdict::Inconclusive => &mut summary.inconclusive,
-            } += 1;
-        }
         let mut known: Vec<TargetResult> = Vec::new();
         for target in targets {
             known.retain(|other| other.id != target.id);
@@ -271,14 +280,24 @@ impl Results {
             }
         }
         known.sort_by(|a, b| a.id.cmp(&b.id));
-        let mut results = Self {
-            schema: SCHEMA,
-            run: plan.run.clone(),
-            targets: known,
-            expectations: expectations(plan, &cases),
-            cases,
-            summary,
-        };
+        let expectations = expectations(plan, &cases);
+        Self::put_together(plan.run.clone(), known, expectations, cases)
+    }
+
+    /// The results of what nobody planned: captures made elsewhere. Nothing is expected of them.
+    #[must_use]
+    pub fn unplanned(run: RunInfo, targets: Vec<TargetResult>, cases: Vec<CaseResult>) -> Self {
+        Self::put_together(run, targets, Vec::new(), cases)
+    }
+
+    fn put_together(
+        run: RunInfo,
+        targets: Vec<TargetResult>,
+        expectations: Vec<ExpectationResult>,
+        cases: Vec<CaseResult>,
+    ) -> Self {
+        let summary = Summary::of(&cases);
+        let mut results = Self { schema: SCHEMA, run, targets, expectations, cases, summary };
         let statuses: Vec<Status> = results.cases.iter().map(|case| results.status(case)).collect();
         for (case, status) in results.cases.iter_mut().zip(statuses) {
             case.status = status;

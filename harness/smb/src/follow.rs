@@ -5,6 +5,7 @@
 //! as received.
 
 mod connection;
+mod logon;
 mod multi_protocol;
 mod session;
 

@@ -7,6 +7,7 @@
 pub mod crypto;
 pub mod flags;
 pub mod message;
+pub mod overheard;
 mod secret;
 
 pub use secret::Password;

@@ -3,6 +3,7 @@
 use super::Active;
 use crate::smb2::Check;
 use model::NtStatus;
+use smb::ntlm::overheard::KeyUnknown;
 use smb::smb1::{Body, Command, ErrorResponse, Flags, Flags2, Header, MacKey, message, parse};
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 #[derive(Clone)]
 pub(crate) struct Logon {
     /// The session key and what it signs with, or why it is not known.
-    pub(crate) key: Result<([u8; 16], MacKey), &'static str>,
+    pub(crate) key: Result<([u8; 16], MacKey), KeyUnknown>,
     /// Whether it is of nobody.
     pub(crate) anonymous: bool,
 }

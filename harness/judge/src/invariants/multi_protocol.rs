@@ -17,15 +17,19 @@ pub(super) const RULE: Invariant = Invariant {
     subject: Subject::Server,
     cites: &["MS-SMB2 3.3.5.3.1", "MS-SMB2 3.3.5.3.2"],
     check: |view, report| {
-        let (lowest, highest) = view.case().server.dialects;
+        let server = view.plan().map(|case| &case.server);
+        // Of a capture it is not known what the server has: it may be either of what was asked for.
+        let has =
+            |dialect: Dialect| server.is_none_or(|it| (it.dialects.0..=it.dialects.1).contains(&dialect));
+        let newest = |dialect: Dialect| server.is_none_or(|it| it.dialects.1 >= dialect);
         for (connection, index) in view.connections().iter().zip(0..) {
             let Some(asked) = &connection.multi_protocol else { continue };
             let Some(message) = asked.response.and_then(|response| connection.messages.get(response)) else {
                 continue;
             };
             let offers = |name: &[u8]| asked.dialects.iter().any(|dialect| dialect == name);
-            let newer = offers(NegotiateRequest::SMB_2_WILDCARD) && highest >= Dialect::Smb21;
-            let oldest = offers(NegotiateRequest::SMB_2_002) && (lowest..=highest).contains(&Dialect::Smb202);
+            let newer = offers(NegotiateRequest::SMB_2_WILDCARD) && newest(Dialect::Smb21);
+            let oldest = offers(NegotiateRequest::SMB_2_002) && has(Dialect::Smb202);
             let expected = match (newer, oldest) {
                 (true, _) => DialectRevision::WILDCARD,
                 (false, true) => DialectRevision::SMB_2_0_2,
@@ -35,7 +39,8 @@ pub(super) const RULE: Invariant = Invariant {
             let said = body.as_ref().map(|body| body.dialect_revision);
             report.check(
                 FrameRef { bytes: Some((68, 70)), ..place(index, message) },
-                said == Some(expected),
+                said == Some(expected)
+                    || server.is_none() && oldest && said == Some(DialectRevision::SMB_2_0_2),
                 format!("DialectRevision 0x{:04x}", expected.0),
                 || {
                     said.map_or_else(
@@ -51,14 +56,15 @@ pub(super) const RULE: Invariant = Invariant {
                     "SMB2_NEGOTIATE_SIGNING_ENABLED set",
                     || format!("SecurityMode 0x{:04x}", body.security_mode.0),
                 );
-                let required = view.case().server.signing == Signing::Required;
+                let Some(signing) = server.map(|server| server.signing) else { continue };
+                let required = signing == Signing::Required;
                 report.check(
                     FrameRef { bytes: Some((66, 68)), ..place(index, message) },
                     body.security_mode.contains(SecurityMode::SIGNING_REQUIRED) == required,
                     format!(
                         "SMB2_NEGOTIATE_SIGNING_REQUIRED {}: signing is {} here",
                         if required { "set" } else { "clear" },
-                        view.case().server.signing
+                        signing
                     ),
                     || format!("SecurityMode 0x{:04x}", body.security_mode.0),
                 );

@@ -24,9 +24,12 @@ pub(super) const RULE: Invariant = Invariant {
                 continue;
             }
             let offered = negotiated.offered_algorithms.as_deref();
-            let case = view.case();
-            let overlaps =
-                |offered: &[u16]| !common_algorithms(offered, &case.server, &case.negotiates).is_empty();
+            // Of a capture it is not known what the server has: it may have none of them.
+            let overlaps = |offered: &[u16]| {
+                view.plan().is_some_and(|case| {
+                    !common_algorithms(offered, &case.server, &case.negotiates).is_empty()
+                })
+            };
             let holds = match (offered, negotiated.selected_algorithms.as_slice()) {
                 // A server that declares to process the context answers it where it has one of the algorithms.
                 (Some(offered), []) if overlaps(offered) => false,

@@ -35,7 +35,7 @@ impl<'v> Walk<'v> {
             identity,
             ..outcome
         };
-        let client = &self.0.view.case().client;
+        let client = self.0.view.client();
         let generation = client.generation_at(Dialect::Nt1);
         let server = smb1::server_state(negotiated.security_mode);
         let client = smb1_client(client.signing, generation, server);
@@ -97,7 +97,7 @@ impl<'v> Walk<'v> {
         if plain {
             return refused(By::Client, Why::NegotiateFailed, None);
         }
-        let asked = self.0.view.case().client.extended_security == ExtendedSecurity::Yes;
+        let asked = self.0.view.client().extended_security == ExtendedSecurity::Yes;
         if asked && !negotiated.extended_security {
             // A server need not have it ([MS-SMB] 3.2.4.2.4.1), and then this is not the case that was planned.
             return Err(format!(
@@ -145,7 +145,7 @@ impl<'v> Walk<'v> {
     /// What the session settles, or the refusal by a client that does not take such a session.
     fn settle(&self, targets: bool, session: &Session) -> Result<Result<Settled, Outcome>, String> {
         let identity = smb1::identity(session);
-        if let Some(refused) = refuses_identity(&self.0.view.case().client, identity) {
+        if let Some(refused) = refuses_identity(self.0.view.client(), identity) {
             return Ok(Err(refused));
         }
         let verifies = targets && identity == As::User;
@@ -184,7 +184,7 @@ impl<'v> Walk<'v> {
                 && !self.0.view.smb1_is_on_purpose(self.0.index, r.offset)
         };
         let Some(request) = self.0.requests_after(session.established).find(mounts) else {
-            let planned = self.0.view.case().steps.iter().any(|s| s.action == model::Action::TreeConnect);
+            let planned = self.0.view.steps().iter().any(|s| s.action == model::Action::TreeConnect);
             return match planned {
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),
                 true => Err(never("TREE_CONNECT_ANDX")),
@@ -218,7 +218,12 @@ impl<'v> Walk<'v> {
             if !smb1::has_answer(request) {
                 continue;
             }
-            if self.0.answer_to(request)?.is_none() {
+            let answer = self.0.answer_to(request);
+            // A capture may end before an answer comes.
+            if self.0.view.is_capture() && !self.0.server_ended() && !matches!(answer, Ok(Some(_))) {
+                continue;
+            }
+            if answer?.is_none() {
                 return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });
             }
             for response in request.responses.iter().filter_map(|i| self.0.connection.messages.get(*i)) {

@@ -1,5 +1,7 @@
 //! The walk along a connection of SMB2 or SMB3.
 
+mod captured;
+
 use super::{invalid_signature, why_refused};
 use crate::contexts;
 use crate::line::{Line, final_response, never};
@@ -122,6 +124,9 @@ impl<'v> Walk<'v> {
 
     /// SESSION_SETUP: the session, or the refusal.
     fn session(&self, _: &Negotiated) -> Result<Result<&'v Session, Outcome>, String> {
+        if let Some(session) = self.captured_session() {
+            return Ok(Ok(session));
+        }
         let is_setup = |m: &Message| m.command() == Command::SESSION_SETUP && !self.is_to_fail(m);
         let Some(mut request) = self.0.first("SESSION_SETUP", is_setup)? else {
             return Ok(Err(self.0.lost()));
@@ -160,7 +165,7 @@ impl<'v> Walk<'v> {
     /// Whether a request belongs to the logon that is not to succeed.
     fn is_to_fail(&self, request: &Message) -> bool {
         let step = steps::step_at(self.0.view, self.0.index, request.offset);
-        step.and_then(|step| self.0.view.case().steps.get(step))
+        step.and_then(|step| self.0.view.steps().get(step))
             .is_some_and(|step| step.action == Action::FailedSetup)
     }
 
@@ -171,7 +176,7 @@ impl<'v> Walk<'v> {
         negotiated: &Negotiated,
         session: &Session,
     ) -> Result<Settled, Outcome> {
-        let client = &self.0.view.case().client;
+        let client = self.0.view.client();
         let identity = self.0.view.identity(session);
         if let Some(refused) = refuses_identity(client, identity) {
             return Err(refused);
@@ -205,6 +210,9 @@ impl<'v> Walk<'v> {
             if request.command() == Command::SESSION_SETUP && response.session_id != session.id {
                 continue;
             }
+            if self.is_of_another(session, request) {
+                continue;
+            }
             let validates = validate::is_asked(request) && !settled.encrypted;
             if (settled.verifies || validates) && !response.signature.is_valid() {
                 return Some(invalid_signature());
@@ -218,12 +226,14 @@ impl<'v> Walk<'v> {
 
     /// TREE_CONNECT: `None` where the share was mounted or the scenario mounts none.
     fn mount(&self, session: &Session) -> Result<Option<Outcome>, String> {
-        let Some(request) = self
-            .0
-            .requests_after(session.established)
-            .find(|r| r.command() == Command::TREE_CONNECT && !self.0.view.is_on_purpose(self.0.index, r))
-        else {
-            let planned = self.0.view.case().steps.iter().any(|s| s.action == Action::TreeConnect);
+        let granted = self.captured_mount(session);
+        let first = || {
+            self.0
+                .requests_after(session.established)
+                .find(|r| r.command() == Command::TREE_CONNECT && !self.0.view.is_on_purpose(self.0.index, r))
+        };
+        let Some(request) = granted.or_else(first) else {
+            let planned = self.0.view.steps().iter().any(|s| s.action == Action::TreeConnect);
             return match planned {
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),
                 true => Err(never("TREE_CONNECT")),
@@ -247,7 +257,7 @@ impl<'v> Walk<'v> {
     /// something, a client that takes the message for lost has noticed.
     fn is_passed_over(&self, request: &Message) -> bool {
         let messages = &self.0.connection.messages;
-        if self.0.view.case().expect != Expect::Noticed
+        if self.0.view.plan().is_none_or(|case| case.expect != Expect::Noticed)
             || request.command() != Command::ECHO
             || final_response(self.0.connection, request).is_some()
         {
@@ -274,6 +284,9 @@ impl<'v> Walk<'v> {
         let mut denied = 0;
         let mut answered = 0;
         for request in self.0.requests_after(session.established).filter(|request| is_ordinary(request)) {
+            if self.is_of_another(session, request) {
+                continue;
+            }
             counted.requests.1 += 1;
             counted.requests.0 += u64::from(request.signature.is_valid());
             if request.command() == Command::CANCEL {
@@ -288,7 +301,11 @@ impl<'v> Walk<'v> {
                     ..unanswered
                 });
             }
-            let Some(response) = self.0.answer_to(request)? else {
+            let answer = self.0.answer_to(request);
+            if self.may_be_unanswered(request) && !matches!(answer, Ok(Some(_))) {
+                continue;
+            }
+            let Some(response) = answer? else {
                 return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });
             };
             answered += 1;

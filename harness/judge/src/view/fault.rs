@@ -40,7 +40,7 @@ impl View<'_> {
             return Ok(());
         }
         let id = session.id;
-        let keys = &self.evidence.sidecar.session_keys;
+        let keys = self.keys;
         if !keys.iter().any(|key| key.connection == connection && key.session_id == id) {
             // A session that was granted before any proof was asked for has no key at all.
             return match is_proved(followed, session) {
@@ -72,7 +72,7 @@ impl View<'_> {
                 "nothing proves that the key of session {signs:#x} in the evidence is its key"
             ));
         }
-        let (id, keys) = (u64::from(signs), &self.evidence.sidecar.session_keys);
+        let (id, keys) = (u64::from(signs), self.keys);
         if !keys.iter().any(|key| key.connection == connection && key.session_id == id) {
             let request = followed.messages.get(session.request);
             return match request.is_none_or(|request| proves(&request.bytes)) {
@@ -98,9 +98,10 @@ impl View<'_> {
     /// Looks for it; once, for every rule asks for it.
     pub(super) fn find_fault(&self, connection: u32) -> Option<OwnFault> {
         let fault = |frame, session, what| OwnFault { connection, frame, session, what };
-        let chunks = &self.evidence.connections.get(connection as usize)?.chunks;
-        let altered = chunks.iter().find_map(|chunk| {
-            let problem = self.evidence.problems.iter().find(|problem| problem.frame == Some(chunk.frame))?;
+        let chunks = &self.recorded.get(connection as usize)?.chunks;
+        // What is there of a capture is as it was sent: it ends where that is not sure.
+        let altered = chunks.iter().filter(|_| !self.is_capture()).find_map(|chunk| {
+            let problem = self.problems.iter().find(|problem| problem.frame == Some(chunk.frame))?;
             // Of the server's own bytes it can be said what they break, and not what follows from that.
             let from = chunk.frame + u64::from(chunk.direction == Direction::ToClient);
             Some(fault(from, None, problem.to_string()))
@@ -140,12 +141,11 @@ impl View<'_> {
             let mut unplanned =
                 sent().filter_map(|message| Some(fault(message.frame, None, unplanned(message)?)));
             all.push(unplanned.next());
-            let nobody = self.case().login == Login::Anonymous;
             // Before any proof was asked for, nobody has said who it is.
             let other = followed
                 .sessions
                 .values()
-                .find(|session| session.anonymous_logon != nobody && is_proved(followed, session));
+                .find(|session| self.is_other(session.anonymous_logon) && is_proved(followed, session));
             let at = other.and_then(|session| followed.messages.get(session.established));
             all.push(at.map(|message| fault(message.frame, None, OTHER_LOGON.to_owned())));
             let whole =
@@ -175,8 +175,7 @@ impl View<'_> {
             all.push(sent().find_map(|message| {
                 Some(fault(message.frame, None, self.smb1_unplanned(followed, message)?))
             }));
-            let nobody = self.case().login == Login::Anonymous;
-            let other = followed.sessions.values().find(|session| session.anonymous_logon != nobody);
+            let other = followed.sessions.values().find(|session| self.is_other(session.anonymous_logon));
             let at = other.and_then(|session| followed.messages.get(session.request));
             all.push(at.map(|message| fault(message.frame, None, OTHER_LOGON.to_owned())));
             // A client that goes on signing saw an answer that was signed: if it does not verify here, the key is not the
@@ -206,6 +205,11 @@ impl View<'_> {
         all.into_iter().flatten().min_by_key(|fault| fault.frame)
     }
 
+    /// Whether somebody else logged on than the plan has.
+    fn is_other(&self, anonymous: bool) -> bool {
+        self.plan().is_some_and(|case| anonymous != (case.login == Login::Anonymous))
+    }
+
     /// Whether what is no SMB2 is so because a step broke the field that says it.
     fn is_unreadable_on_purpose(&self, connection: u32, garbage: &Garbage) -> bool {
         let Some(followed) = self.connections.get(connection as usize) else { return false };
@@ -228,7 +232,7 @@ impl View<'_> {
 
     /// Whether the planned client signs on this connection, once a user has logged on.
     fn targets_signing(&self, followed: &smb1::follow::Connection) -> bool {
-        let client = &self.case().client;
+        let client = self.client();
         followed.negotiated.as_ref().is_some_and(|negotiated| {
             let server = old::server_state(negotiated.security_mode);
             model::policy::smb1_client(client.signing, client.generation_at(Dialect::Nt1), server)
@@ -242,12 +246,13 @@ impl View<'_> {
         followed: &smb1::follow::Connection,
         request: &smb1::follow::Message,
     ) -> Option<String> {
-        let client = &self.case().client;
+        let case = self.plan()?;
+        let client = &case.client;
         let (command, frame) = (request.command(), request.frame);
         let flags2 = request.header.flags2;
         if command == smb1::Command::NEGOTIATE {
             let (_, body) = smb1::parse::<smb1::NegotiateRequest>(&request.bytes).ok()?;
-            let planned: Vec<&[u8]> = match self.case().protocols() {
+            let planned: Vec<&[u8]> = match case.protocols() {
                 Some(protocols) => protocols.iter().map(|protocol| protocol.text().as_bytes()).collect(),
                 None => vec![smb1::NegotiateRequest::NT_LM_0_12],
             };
@@ -280,7 +285,7 @@ impl View<'_> {
     /// What a request of the logon says that the client of the plan would not: then the case was not carried out, whatever
     /// the server answered.
     fn unplanned(&self, request: &Message, setup: Option<WrongSetup>) -> Option<String> {
-        let client = &self.case().client;
+        let client = &self.plan()?.client;
         let (command, frame) = (request.command(), request.frame);
         let mode = match command {
             Command::NEGOTIATE => NegotiateRequest::parse(&request.bytes).ok()?.security_mode,

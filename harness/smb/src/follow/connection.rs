@@ -97,6 +97,9 @@ pub struct Connection {
     pub garbage: Vec<Garbage>,
     /// Whether a TRANSFORM_HEADER was seen: the rest is encrypted and opaque here.
     pub encrypted: bool,
+    /// The packet in which the first message begins that is not read although it is one: encrypted, or compressed where that
+    /// was negotiated ([MS-SMB2] 2.2.41, 2.2.42).
+    pub first_opaque: Option<u64>,
 }
 
 impl Connection {
@@ -117,6 +120,7 @@ impl Connection {
             sessions: BTreeMap::new(),
             garbage: Vec::new(),
             encrypted: false,
+            first_opaque: None,
         }
     }
 
@@ -161,6 +165,16 @@ impl Connection {
         self.multi_protocol.as_ref().is_some_and(|asked| asked.response == Some(index))
     }
 
+    /// Whether compression was negotiated ([MS-SMB2] 3.3.5.4).
+    fn compresses(&self) -> bool {
+        let contexts =
+            self.negotiated.as_ref().map(|negotiated| &negotiated.response_body.negotiate_contexts);
+        contexts
+            .and_then(|contexts| wire::NegotiateContext::find::<wire::CompressionCapabilities>(contexts))
+            .and_then(Result::ok)
+            .is_some_and(|context| context.compression_algorithms.iter().any(|algorithm| *algorithm != 0))
+    }
+
     fn stream(&mut self, way: Way) -> &mut Stream {
         match way {
             Way::ToServer => &mut self.to_server,
@@ -170,8 +184,12 @@ impl Connection {
 
     fn message(&mut self, way: Way, cut: &Cut) {
         let Cut { frame, offset, ref bytes } = *cut;
-        if wire::Protocol::of(bytes) == wire::Protocol::Transform {
-            self.encrypted = true;
+        let protocol = wire::Protocol::of(bytes);
+        if protocol == wire::Protocol::Transform
+            || protocol == wire::Protocol::Compressed && self.compresses()
+        {
+            self.encrypted |= protocol == wire::Protocol::Transform;
+            self.first_opaque.get_or_insert(frame);
             return;
         }
         if way == Way::ToServer && self.is_untouched() {

@@ -6,6 +6,7 @@
 
 mod active;
 mod connection;
+mod logon;
 mod session;
 
 pub use crate::follow::{Garbage, Way};

@@ -19,6 +19,8 @@ pub struct NegotiateRequest {
 impl NegotiateRequest {
     /// NT LM 0.12, the one dialect of SMB1 that is followed here.
     pub const NT_LM_0_12: &'static [u8] = b"NT LM 0.12";
+    /// Its names: smbclient offers an older one beside it, and smbd takes that for the same.
+    pub const NT_1: [&'static [u8]; 2] = [Self::NT_LM_0_12, b"NT LANMAN 1.0"];
     /// SMB 2.0.2, in a multi-protocol negotiation ([MS-SMB2] 3.2.4.2.2.1).
     pub const SMB_2_002: &'static [u8] = b"SMB 2.002";
     /// SMB 2.1 or later, in a multi-protocol negotiation ([MS-SMB2] 3.2.4.2.2.1).

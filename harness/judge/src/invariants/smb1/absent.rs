@@ -20,7 +20,7 @@ pub(super) const RULE: Invariant = Invariant {
     subject: Subject::Server,
     cites: &["MS-SMB2 3.3.5.3.2", "MS-CIFS 3.3.5.42", "MS-CIFS 2.2.4.52.2"],
     check: |view, report| {
-        if view.case().server.dialects.0 == Dialect::Nt1 {
+        if view.plan().is_none_or(|case| case.server.dialects.0 == Dialect::Nt1) {
             return;
         }
         for (index, connection) in view.of_smb1() {

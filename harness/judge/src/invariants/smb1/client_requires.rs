@@ -16,7 +16,7 @@ pub(super) const RULE: Invariant = Invariant {
     subject: Subject::Client,
     cites: &["MS-SMB 3.2.4.2.4", "MS-SMB 2.2.3.1"],
     check: |view, report| {
-        if view.case().client.signing != Signing::Required {
+        if view.client().signing != Signing::Required {
             return;
         }
         for (index, connection) in view.of_smb1() {

@@ -274,7 +274,9 @@ impl Connection {
         self.negotiated = Some(Negotiated {
             request,
             response: index,
-            dialect: selected.filter(|name| *name == NegotiateRequest::NT_LM_0_12).map(|_| Dialect::Nt1),
+            dialect: selected
+                .filter(|name| NegotiateRequest::NT_1.contains(&name.as_slice()))
+                .map(|_| Dialect::Nt1),
             security_mode: response_body.security_mode,
             extended_security: response_body.is_extended(),
             capabilities: response_body.capabilities,
