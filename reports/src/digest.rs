@@ -40,6 +40,15 @@ pub(crate) fn unexpected(results: &Results) -> Vec<Group<'_>> {
     })
 }
 
+/// What is known of a target and was seen, worst first.
+pub(crate) fn known(results: &Results) -> Vec<Group<'_>> {
+    groups(results, |case| {
+        let found = case.findings.iter().filter(|finding| finding.level >= CheckLevel::Should);
+        let found = found.filter(|finding| results.expectation_for(case, finding).is_some());
+        found.map(|finding| (Some(finding.rule.as_str()), Some(finding))).collect()
+    })
+}
+
 /// What is worth knowing and breaks nothing.
 pub(crate) fn notes(results: &Results) -> Vec<Group<'_>> {
     groups(results, |case| {

@@ -182,6 +182,7 @@ mod tests {
             outcome: None,
             checks: BTreeMap::new(),
             findings: vec![],
+            frames: vec![],
             evidence: None,
             reproduce: String::new(),
             millis: 0,

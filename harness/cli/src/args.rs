@@ -204,6 +204,10 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
+    /// Also write a summary in Markdown here, for the page of a job
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+
     /// From which level on an unexpected finding fails
     #[arg(long, value_enum, default_value_t = FailOn::Should)]
     pub(crate) fail_on: FailOn,

@@ -99,7 +99,8 @@ fn written(
 
 /// One connection, as the case it is.
 fn case(args: &JudgeArgs, target: &str, conversation: &Conversation, secrets: &Secrets) -> CaseResult {
-    let Judged { verdict, why, outcome, checks, findings } = judge::judge_capture(conversation, secrets);
+    let Judged { verdict, why, outcome, checks, findings, frames } =
+        judge::judge_capture(conversation, secrets);
     let axes: Axes = [("connection".to_owned(), conversation.stream.to_string())].into();
     let lasted = conversation.connection.chunks.last().map(|chunk| chunk.at.as_millis());
     CaseResult {
@@ -114,6 +115,7 @@ fn case(args: &JudgeArgs, target: &str, conversation: &Conversation, secrets: &S
         outcome,
         checks,
         findings,
+        frames,
         // Whole, since it does not lie in the folder of the results.
         evidence: std::path::absolute(&args.run).ok().map(|path| path.display().to_string()),
         reproduce: command(args),

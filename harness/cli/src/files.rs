@@ -1,6 +1,7 @@
 //! The run folder: plan.json, evidence/, results.jsonl, results.json, report.html, junit.xml.
 
 use crate::exit::Failure;
+use crate::glossary::glossary;
 use model::results::{JournalLine, TargetResult};
 use model::selftest::KillMatrix;
 use model::{CaseId, CaseResult, Plan, Results};
@@ -128,8 +129,21 @@ impl RunFolder {
     /// Writes everything that is rendered from results.
     pub(crate) fn write_results(&self, results: &Results) -> Result<(), Failure> {
         self.replace("results.json", json(results)?.as_bytes())?;
-        self.replace("report.html", html(results)?.as_bytes())?;
+        self.write_report(results)?;
         self.replace("junit.xml", junit(results)?.as_bytes())
+    }
+
+    /// Writes the HTML report.
+    pub(crate) fn write_report(&self, results: &Results) -> Result<(), Failure> {
+        self.replace("report.html", self.html(results)?.as_bytes())
+    }
+
+    /// The HTML report, with the kill matrix that lies in the folder.
+    pub(crate) fn html(&self, results: &Results) -> Result<String, Failure> {
+        let matrix = fs::read(self.path.join("kill-matrix.json")).ok();
+        let matrix: Option<KillMatrix> = matrix.and_then(|text| serde_json::from_slice(&text).ok());
+        reports::html::render(results, &glossary()?, matrix.as_ref())
+            .map_err(|e| Failure::environment(format!("report.html: {e}")))
     }
 
     /// Writes the matrix of a self-test.
@@ -195,9 +209,9 @@ fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
         .map_err(|e| Failure::environment(e.to_string()))
 }
 
-/// The HTML report.
-pub(crate) fn html(results: &Results) -> Result<String, Failure> {
-    reports::html::render(results).map_err(|e| Failure::environment(format!("report.html: {e}")))
+/// The summary for a job's page.
+pub(crate) fn markdown(results: &Results) -> Result<String, Failure> {
+    Ok(reports::markdown::render(results, &glossary()?))
 }
 
 /// The JUnit report.

@@ -5,7 +5,7 @@ use crate::args::{JudgeArgs, ReportArgs};
 use crate::captured;
 use crate::discovery;
 use crate::exit::{Exit, Failure};
-use crate::files::{Journalled, RunFolder, html, junit};
+use crate::files::{Journalled, RunFolder, junit, markdown};
 use evidence::Evidence;
 use judge::Judged;
 use model::draft::drafts;
@@ -33,9 +33,9 @@ pub(crate) fn graded(case: &PlannedCase, run: &Path, relative: &str, millis: u64
 
 /// What the evidence of a case says, as its result.
 fn judged(evidence: &Evidence) -> CaseResult {
-    let Judged { verdict, why, outcome, checks, findings } = judge::judge(evidence);
+    let Judged { verdict, why, outcome, checks, findings, frames } = judge::judge(evidence);
     let base = CaseResult::inconclusive(&evidence.sidecar.case, "");
-    CaseResult { verdict, why, outcome, checks, findings, ..base }
+    CaseResult { verdict, why, outcome, checks, findings, frames, ..base }
 }
 
 /// `countersign judge`.
@@ -142,7 +142,12 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let Journalled { targets, cases } = folder.read_journal()?;
     let results = Results::assemble(&plan, targets, cases);
     finish(&folder, &results)?;
-    for (path, text) in [(&args.html, html(&results)?), (&args.junit, junit(&results)?)] {
+    let wanted = [
+        (&args.html, folder.html(&results)?),
+        (&args.junit, junit(&results)?),
+        (&args.markdown, markdown(&results)?),
+    ];
+    for (path, text) in wanted {
         if let Some(path) = path {
             fs::write(path, text).map_err(|e| Failure::environment(format!("{}: {e}", path.display())))?;
         }

@@ -12,6 +12,7 @@ mod discovery;
 mod exit;
 mod explain;
 mod files;
+mod glossary;
 mod interposed;
 mod judging;
 mod listing;

@@ -128,6 +128,7 @@ async fn drive(args: &SelftestArgs, catalogue: &Catalogue, command: &str) -> Res
     let Ended { folder, mut results, stopped } = carry_out(&how, catalogue, command, select).await?;
     folder.write_results(&results)?;
     let falsely = is_wanted(args, FALSE_DECLARATION.id);
+    let recorded = results.clone();
     results.cases.extend(declared::cases(&folder, &results, falsely));
     let rules: Vec<KnownRule> =
         judge::rules().map(|rule| KnownRule { id: rule.id, title: rule.title, level: rule.level }).collect();
@@ -135,6 +136,7 @@ async fn drive(args: &SelftestArgs, catalogue: &Catalogue, command: &str) -> Res
         defects().into_iter().filter(|defect| is_wanted(args, defect.id)).collect();
     let matrix = KillMatrix::of(&results, &rules, &defects);
     folder.write_matrix(&matrix)?;
+    folder.write_report(&recorded)?;
     anstream::print!("{}", reports::selftest::terminal(&matrix));
     anstream::println!("{:.1} s · {} cases", started.elapsed().as_secs_f64(), results.cases.len());
     anstream::println!("kill matrix: {}", folder.path().join("kill-matrix.html").display());

@@ -72,7 +72,14 @@ pub fn judge_capture(conversation: &Conversation, secrets: &Secrets) -> Judged {
     } else {
         Verdict::Conforms
     };
-    Judged { verdict, why: (!why.is_empty()).then(|| why.join("; ")), outcome, checks, findings }
+    Judged {
+        verdict,
+        why: (!why.is_empty()).then(|| why.join("; ")),
+        outcome,
+        checks,
+        frames: crate::frames::around(&view, &findings),
+        findings,
+    }
 }
 
 fn unknown(why: &[String]) -> Judged {
@@ -81,6 +88,7 @@ fn unknown(why: &[String]) -> Judged {
         why: Some(why.join("; ")),
         outcome: None,
         checks: BTreeMap::new(),
+        frames: Vec::new(),
         findings: Vec::new(),
     }
 }

@@ -7,6 +7,7 @@
 mod capture;
 mod contexts;
 pub mod discovery;
+mod frames;
 mod interposed;
 pub mod invariants;
 mod line;
@@ -25,7 +26,7 @@ use evidence::{Direction, Evidence};
 use model::outcome::{By, Kind};
 use model::plan::Interposed;
 use model::scenario::Expect;
-use model::{CheckLevel, Finding, Outcome, Subject, Verdict};
+use model::{CheckLevel, Finding, Frame, Outcome, Subject, Verdict};
 use observe::Observed;
 use relayed::Relayed;
 use std::collections::BTreeMap;
@@ -53,6 +54,8 @@ pub struct Judged {
     pub checks: BTreeMap<String, u64>,
     /// What was wrong.
     pub findings: Vec<Finding>,
+    /// The messages that the findings are about, decoded.
+    pub frames: Vec<Frame>,
 }
 
 /// Grades the evidence of one case.
@@ -166,6 +169,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
         why: (!why.is_empty()).then(|| why.join("; ")),
         outcome: if lost { None } else { outcome },
         checks,
+        frames: frames::around(&view, &findings),
         findings,
     }
 }

@@ -144,6 +144,7 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
             steps.findings.push(finding(view, STATUS_RULE, step.expect.level, at, expected, got.to_owned()));
         } else if !step.expect.takes(got) {
             let expected = format!("{name} answered with {}", step.expect.words());
+            let at = FrameRef { bytes: Some(answer.field), ..at };
             steps.findings.push(finding(view, STATUS_RULE, step.expect.level, at, expected, got.to_string()));
         } else if reads_back(step.action) && got == NtStatus::SUCCESS {
             // Where nothing was written, nothing is known of what is read; the write's own step says so.

@@ -3,6 +3,7 @@
 use crate::case::{Axes, CaseId};
 use crate::discovery::Discovery;
 use crate::expectation::{Condition, ExpectationState, ExpectedOutcome};
+use crate::frame::Frame;
 use crate::outcome::{CheckLevel, Finding, Outcome, Verdict};
 use crate::plan::{Plan, PlannedCase};
 use schemars::JsonSchema;
@@ -118,6 +119,9 @@ pub struct CaseResult {
     pub checks: BTreeMap<String, u64>,
     /// What was wrong.
     pub findings: Vec<Finding>,
+    /// The messages that the findings are about, and what led to them, decoded; a few, and only where there are findings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
     /// The pcapng, relative to the run folder.
     pub evidence: Option<String>,
     /// The command that runs this case again.
@@ -142,6 +146,7 @@ impl CaseResult {
             outcome: None,
             checks: BTreeMap::new(),
             findings: Vec::new(),
+            frames: Vec::new(),
             evidence: None,
             reproduce: case.reproduce.clone(),
             millis: 0,

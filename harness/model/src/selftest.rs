@@ -266,6 +266,7 @@ mod tests {
                     cites: vec![],
                 })
                 .collect(),
+            frames: vec![],
             evidence: None,
             reproduce: String::new(),
             millis: 0,

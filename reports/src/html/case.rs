@@ -1,23 +1,23 @@
-//! A case on the page, and cases in groups.
+//! A case on the page, and findings in groups.
 
+use super::frame::{Shown, marks};
 use crate::digest;
-use crate::outcomes::{Look, State, cell_word};
+use crate::glossary::Glossary;
+use crate::outcomes::{Look, State};
 use crate::story::{self, Line};
-use crate::text::{clean, condition, count, duration, href};
-use model::{CaseResult, Finding, Results};
-use std::borrow::Cow;
+use crate::text::{clean, count, href};
+use model::{CaseResult, Results};
 
 /// How many cases of a group are told in full.
-const TOLD: usize = 3;
+const TOLD: usize = 2;
+/// How many more are named.
+const NAMED: usize = 20;
 
 /// A case by name, and where more is said.
 pub(super) struct Case {
     /// The anchor's number: its place in the results.
     pub(super) index: usize,
-    pub(super) look: Look,
-    pub(super) word: Cow<'static, str>,
     pub(super) id: String,
-    pub(super) cell: String,
     pub(super) lines: Vec<Line>,
     pub(super) evidence: Option<Evidence>,
     pub(super) reproduce: String,
@@ -31,10 +31,6 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    pub(super) fn of(case: &CaseResult) -> Option<Self> {
-        case.evidence.as_deref().map(Self::at)
-    }
-
     /// The file at a path of the run folder.
     pub(super) fn at(path: &str) -> Self {
         Self { path: clean(path), href: href(path) }
@@ -45,129 +41,129 @@ impl Case {
     pub(super) fn of(index: usize, case: &CaseResult) -> Self {
         Self {
             index,
-            look: State::of(case).look(),
-            word: cell_word(case),
             id: clean(case.id.as_str()),
-            cell: story::cell(case),
             lines: story::experience(case),
-            evidence: Evidence::of(case),
+            evidence: case.evidence.as_deref().map(Evidence::at),
             reproduce: clean(&case.reproduce),
         }
     }
 }
 
-/// One finding.
-pub(super) struct Broken {
-    pub(super) look: Look,
-    pub(super) rule: String,
-    pub(super) level: &'static str,
-    pub(super) subject: &'static str,
-    /// What is known of it, where something is.
-    pub(super) known: Option<String>,
+/// A case with what was found in it.
+pub(super) struct Told {
+    pub(super) case: Case,
     pub(super) lines: Vec<Line>,
-}
-
-impl Broken {
-    fn of(results: &Results, case: &CaseResult, finding: &Finding) -> Self {
-        let known = results.expectation_for(case, finding);
-        let state = match (known, finding.level) {
-            (Some(_), _) => State::Known,
-            (None, model::CheckLevel::Info) => State::Unsupported,
-            (None, _) => State::Deviates,
-        };
-        Self {
-            look: state.look(),
-            rule: clean(&finding.rule),
-            level: story::level(finding.level),
-            subject: story::subject(finding.subject),
-            known: known.map(|it| format!("{}: {}", condition(&it.condition), clean(&it.reason))),
-            lines: story::about(finding),
-        }
-    }
+    /// How many more findings of the group it has.
+    pub(super) more: usize,
+    /// The messages the first finding is about; of the first case of a group alone.
+    pub(super) frames: Vec<Shown>,
 }
 
 /// Findings of one rule on one target.
 pub(super) struct Group {
+    pub(super) look: Look,
     pub(super) rule: String,
     pub(super) level: &'static str,
     pub(super) subject: &'static str,
     pub(super) target: String,
     pub(super) cites: String,
     pub(super) number: String,
-    /// The first cases in full, each with its first finding and how many more it has.
-    pub(super) told: Vec<(Case, Vec<Line>, usize)>,
-    pub(super) more: Vec<Case>,
+    /// What it means: labels, and texts in runs of which some are code.
+    pub(super) meaning: Vec<(&'static str, Vec<(String, bool)>)>,
+    /// Why it is known, where it is.
+    pub(super) known: Vec<String>,
+    pub(super) told: Vec<Told>,
+    pub(super) named: Vec<Case>,
+    /// How many cases are not even named.
+    pub(super) unnamed: usize,
 }
 
 impl Group {
-    pub(super) fn of(group: &digest::Group<'_>) -> Self {
+    pub(super) fn of(
+        results: &Results,
+        glossary: &Glossary,
+        state: State,
+        group: &digest::Group<'_>,
+    ) -> Self {
         let (cases, findings) = (group.cases.len(), group.findings());
         let number = match findings {
             0 => count(cases, "case"),
             _ => format!("{} in {}", count(findings, "finding"), count(cases, "case")),
         };
-        let told = group.cases.iter().take(TOLD).map(|(index, case, findings)| {
+        let mut known: Vec<String> = Vec::new();
+        let each = group.cases.iter().flat_map(|(_, case, found)| found.iter().map(move |it| (case, it)));
+        for expectation in each.filter_map(|(case, finding)| results.expectation_for(case, finding)) {
+            let reason = clean(&expectation.reason);
+            if !known.contains(&reason) {
+                known.push(reason);
+            }
+        }
+        let told = group.cases.iter().take(TOLD).enumerate().map(|(place, (index, case, findings))| {
             let lines = findings.first().map(|finding| story::about(finding)).unwrap_or_default();
-            // The group says what it cites.
-            let lines = lines.into_iter().filter(|line| line.label != "cites").collect();
-            (Case::of(*index, case), lines, findings.len().saturating_sub(1))
+            let shown = |frame| Shown::of(frame, &marks(frame, findings.iter().copied().take(1)));
+            Told {
+                case: Case::of(*index, case),
+                // The group says what it cites.
+                lines: lines.into_iter().filter(|line| line.label != "cites").collect(),
+                more: findings.len().saturating_sub(1),
+                frames: if place == 0 {
+                    about(case, findings).into_iter().map(shown).collect()
+                } else {
+                    vec![]
+                },
+            }
         });
-        let more = group.cases.iter().skip(TOLD).map(|(index, case, _)| Case::of(*index, case));
+        let rest = group.cases.iter().skip(TOLD);
         Self {
+            look: state.look(),
             rule: clean(group.rule.unwrap_or("no finding says why")),
             level: group.first.map(|finding| story::level(finding.level)).unwrap_or_default(),
             subject: group.first.map(|finding| story::subject(finding.subject)).unwrap_or_default(),
             target: clean(group.target),
             cites: group.first.map(|finding| clean(&finding.cites.join("; "))).unwrap_or_default(),
             number,
+            meaning: meaning(glossary, group.rule.unwrap_or_default(), group.target),
+            known,
             told: told.collect(),
-            more: more.collect(),
+            unnamed: rest.len().saturating_sub(NAMED),
+            named: rest.take(NAMED).map(|(index, case, _)| Case::of(*index, case)).collect(),
         }
     }
 }
 
-/// Everything about one case.
-pub(super) struct Detail {
-    pub(super) case: Case,
-    pub(super) time: String,
-    pub(super) checks: Vec<String>,
-    pub(super) findings: Vec<Broken>,
-}
-
-/// The cases of one scenario on one target.
-pub(super) struct Suite {
-    pub(super) name: String,
-    pub(super) about: String,
-    pub(super) details: Vec<Detail>,
-}
-
-/// Every case, by scenario and target.
-pub(super) fn suites(results: &Results) -> Vec<Suite> {
-    let mut suites: Vec<(String, Vec<(usize, &CaseResult)>)> = Vec::new();
-    for (index, case) in results.cases.iter().enumerate() {
-        let name = clean(&format!("{} @ {}", case.scenario, case.target));
-        match suites.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, cases)) => cases.push((index, case)),
-            None => suites.push((name, vec![(index, case)])),
-        }
-    }
-    let suite = |(name, cases): (String, Vec<(usize, &CaseResult)>)| {
-        let states = State::ALL.iter().filter_map(|state| {
-            let number = cases.iter().filter(|(_, case)| State::of(case) == *state).count();
-            (number > 0).then(|| format!("{number} {}", state.look().word))
-        });
-        let about = states.collect::<Vec<_>>().join(", ");
-        let details = cases.iter().map(|(index, case)| detail(results, *index, case)).collect();
-        Suite { name, about, details }
+/// The messages of a case that its first finding is about, and the one before.
+fn about<'a>(case: &'a CaseResult, findings: &[&model::Finding]) -> Vec<&'a model::Frame> {
+    let Some(at) = findings.first().and_then(|finding| finding.at) else {
+        return case.frames.iter().rev().take(2).rev().collect();
     };
-    suites.into_iter().map(suite).collect()
+    match case.frames.iter().position(|frame| super::frame::is_at(frame, &at)) {
+        Some(place) => case.frames[place.saturating_sub(1)..=place].iter().collect(),
+        None => Vec::new(),
+    }
 }
 
-fn detail(results: &Results, index: usize, case: &CaseResult) -> Detail {
-    Detail {
-        case: Case::of(index, case),
-        time: duration(case.millis),
-        checks: case.checks.iter().map(|(rule, number)| format!("{} {number}×", clean(rule))).collect(),
-        findings: case.findings.iter().map(|finding| Broken::of(results, case, finding)).collect(),
+/// What a rule means and what mends it, first of all in the words of the server.
+fn meaning(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, Vec<(String, bool)>)> {
+    let mut all: Vec<(&str, String)> = Vec::new();
+    if let Some(meaning) = glossary.rules.get(rule) {
+        all.push(("what", clean(&meaning.what)));
+        all.push(("why", clean(&meaning.why)));
+        all.push(("affected", clean(&meaning.who)));
     }
+    all.extend(mend(glossary, rule, target));
+    all.into_iter().map(|(label, text)| (label, runs(&text))).collect()
+}
+
+/// What mends it, first of all in the words of the server.
+pub(super) fn mend(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, String)> {
+    let Some(mend) = glossary.mend(rule) else { return Vec::new() };
+    let own = mend.own.get(target).map(|own| ("the mend here", clean(own)));
+    let not = mend.not_recommended.as_deref().map(|not| ("not advised", clean(not)));
+    own.into_iter().chain([("the mend", clean(&mend.mend))]).chain(not).collect()
+}
+
+/// A text in runs: what stands between backticks is code.
+fn runs(text: &str) -> Vec<(String, bool)> {
+    let runs = text.split('`').zip([false, true].into_iter().cycle());
+    runs.filter(|(run, _)| !run.is_empty()).map(|(run, is_code)| (run.to_owned(), is_code)).collect()
 }

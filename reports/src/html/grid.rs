@@ -1,11 +1,10 @@
-//! A matrix as a table.
+//! Matrices as tables, by scenario.
 
-use super::case::Evidence;
-use crate::matrix::Matrix;
+use crate::glossary::Glossary;
+use crate::matrix::{Matrix, matrices};
 use crate::outcomes::{Look, State, cell_word};
-use crate::story;
-use crate::text::{clean, count, width};
-use model::{CaseResult, Outcome};
+use crate::text::{clean, count};
+use model::{CaseResult, Results};
 use std::borrow::Cow;
 
 /// A scenario on a target.
@@ -13,7 +12,7 @@ pub(super) struct Grid {
     pub(super) index: usize,
     pub(super) title: String,
     pub(super) about: String,
-    pub(super) row_axes: String,
+    pub(super) row_axes: Vec<String>,
     pub(super) heads: Vec<Head>,
     pub(super) rows: Vec<Row>,
 }
@@ -29,8 +28,7 @@ pub(super) struct Head {
 
 /// A row.
 pub(super) struct Row {
-    /// Each value, and the width its axis needs.
-    pub(super) label: Vec<(String, usize)>,
+    pub(super) label: Vec<String>,
     pub(super) cells: Vec<Option<Cell>>,
 }
 
@@ -39,31 +37,62 @@ pub(super) struct Cell {
     pub(super) index: usize,
     pub(super) look: Look,
     pub(super) word: Cow<'static, str>,
-    /// What the mark and the colour say, in words.
-    pub(super) said: String,
+}
+
+/// A scenario on all its targets.
+pub(super) struct Scenario {
     pub(super) name: String,
-    pub(super) evidence: Option<Evidence>,
+    pub(super) title: String,
+    pub(super) about: String,
+    /// Whether it is folded out: what the policies of both sides lead to, and whatever needs a look.
+    pub(super) open: bool,
+    pub(super) grids: Vec<Grid>,
+}
+
+/// Every scenario that is not told by its clients.
+pub(super) fn scenarios(results: &Results, glossary: &Glossary) -> Vec<Scenario> {
+    let mut all: Vec<Scenario> = Vec::new();
+    for (index, matrix) in matrices(results).iter().enumerate() {
+        let has = |axis: &str| matrix.cases().any(|case| case.axes.contains_key(axis));
+        if has("profile") {
+            continue;
+        }
+        let name = clean(matrix.scenario);
+        if all.last().is_none_or(|last| last.name != name) {
+            let cases = results.cases.iter().filter(|case| case.scenario == matrix.scenario);
+            let states = State::ALL.iter().filter_map(|state| {
+                let number = cases.clone().filter(|case| State::of(case) == *state).count();
+                (number > 0).then(|| format!("{number} {}", state.look().word))
+            });
+            let wrong = cases.clone().any(|case| State::of(case) == State::Deviates);
+            all.push(Scenario {
+                title: glossary.scenarios.get(matrix.scenario).map(|it| clean(it)).unwrap_or_default(),
+                about: states.collect::<Vec<_>>().join(", "),
+                open: wrong || ["client", "server.signing"].iter().all(|it| matrix.column_axes.contains(it)),
+                grids: Vec::new(),
+                name,
+            });
+        }
+        if let Some(last) = all.last_mut() {
+            last.grids.push(Grid::of(index, matrix));
+        }
+    }
+    all
 }
 
 impl Grid {
-    pub(super) fn of(index: usize, matrix: &Matrix<'_>) -> Self {
+    fn of(index: usize, matrix: &Matrix<'_>) -> Self {
         let fixed = matrix.fixed.iter().map(|(axis, value)| format!("{axis} {value}"));
         let about: Vec<String> = [count(matrix.cases().count(), "case")].into_iter().chain(fixed).collect();
-        let widths: Vec<usize> = (0..matrix.row_axes.len())
-            .map(|i| matrix.rows.iter().map(|row| width(row.label[i])).max().unwrap_or_default())
-            .collect();
-        let label = |row: &crate::matrix::Row<'_>| {
-            row.label.iter().zip(&widths).map(|(word, width)| (clean(word), *width)).collect()
-        };
         let rows = matrix.rows.iter().map(|row| Row {
-            label: label(row),
+            label: row.label.iter().map(|word| clean(word)).collect(),
             cells: row.cells.iter().map(|cell| cell.map(|(index, case)| Cell::of(index, case))).collect(),
         });
         Self {
             index,
             title: clean(&format!("{} @ {}", matrix.scenario, matrix.target)),
             about: clean(&about.join(" · ")),
-            row_axes: clean(&matrix.row_axes.join(" · ")),
+            row_axes: matrix.row_axes.iter().map(|axis| clean(axis)).collect(),
             heads: heads(matrix),
             rows: rows.collect(),
         }
@@ -89,16 +118,6 @@ fn heads(matrix: &Matrix<'_>) -> Vec<Head> {
 
 impl Cell {
     fn of(index: usize, case: &CaseResult) -> Self {
-        let look = State::of(case).look();
-        let predicted = case.predicted.as_ref().map(Outcome::line);
-        let predicted = predicted.map(|line| format!("; predicted {line}")).unwrap_or_default();
-        Self {
-            index,
-            look,
-            word: cell_word(case),
-            said: clean(&format!("{}{predicted}", look.word)),
-            name: story::cell(case),
-            evidence: Evidence::of(case),
-        }
+        Self { index, look: State::of(case).look(), word: cell_word(case) }
     }
 }

@@ -1,16 +1,22 @@
 //! What the template shows: texts that are cleaned, links that are safe; askama escapes both.
 
-use super::case::{Case, Evidence, Group, suites};
-use super::grid::Grid;
+use super::capability::Capabilities;
+use super::case::Group;
+use super::clients::{Clients, clients};
+use super::data;
+use super::figure::Figure;
+use super::grid::{Scenario, scenarios};
+use super::rows::{Expectation, Reason, Rule, Target, Tile, rules};
+use crate::ReportError;
+use crate::connect::{Answer, answer};
 use crate::digest;
-use crate::discovery;
+use crate::glossary::Glossary;
 use crate::headline::Headline;
-use crate::matrix::matrices;
-use crate::outcomes::{self, Look, State};
-use crate::text::{clean, count, duration, known_for};
+use crate::outcomes::State;
+use crate::text::{clean, duration};
 use askama::Template;
-use model::results::{ExpectationResult, TargetResult};
-use model::{CaseResult, Discovery, Results};
+use model::Results;
+use model::selftest::KillMatrix;
 
 /// How many failures the headline names.
 const FAILURES: usize = 5;
@@ -19,89 +25,50 @@ const FAILURES: usize = 5;
 #[derive(Template)]
 #[template(path = "report.html")]
 pub(super) struct Page {
+    policy: String,
+    style: &'static str,
+    script: &'static str,
     /// About the run: what, and what it was.
     run: Vec<(&'static str, String)>,
     command: String,
     headline: Headline,
+    answer: Option<Answer>,
     tiles: Vec<Tile>,
     targets: Vec<Target>,
-    discoveries: Vec<Discovered>,
-    grids: Vec<Grid>,
+    clients: Vec<Clients>,
+    capabilities: Capabilities,
+    scenarios: Vec<Scenario>,
     groups: Vec<Group>,
+    known: Vec<Group>,
     notes: Vec<Group>,
     expectations: Vec<Expectation>,
     inconclusive: Vec<Reason>,
     unsupported: Vec<Reason>,
     rules: Vec<Rule>,
-    suites: Vec<super::case::Suite>,
-}
-
-/// How many cases are in a state.
-struct Tile {
-    look: Look,
-    number: usize,
-}
-
-/// A target.
-struct Target {
-    look: Look,
-    id: String,
-    title: String,
-    version: String,
-    image: String,
-    why: String,
-}
-
-/// What was seen of a target.
-struct Discovered {
-    target: String,
-    line: String,
-    guid: String,
-    evidence: Option<Evidence>,
-    rows: Vec<discovery::Row>,
-}
-
-/// A known deviation.
-struct Expectation {
-    look: Look,
-    advice: &'static str,
-    target: String,
-    rule: String,
-    when: String,
-    reason: String,
-    link: Option<String>,
-    seen: usize,
-    /// The first case in which it was seen.
-    first: Option<usize>,
-}
-
-/// Why cases are in a state.
-struct Reason {
-    look: Look,
-    target: String,
-    why: String,
-    number: String,
-    cases: Vec<Case>,
-}
-
-/// A rule and how often it was evaluated.
-struct Rule {
-    id: String,
-    checks: u64,
+    figure: Option<Figure>,
+    /// How many cases there are.
     cases: usize,
-    known: usize,
-    unexpected: usize,
-    notes: usize,
+    data: String,
 }
 
 impl Page {
-    pub(super) fn of(results: &Results) -> Self {
+    pub(super) fn of(
+        results: &Results,
+        glossary: &Glossary,
+        matrix: Option<&KillMatrix>,
+    ) -> Result<Self, ReportError> {
         let run = &results.run;
         let headline = Headline::of(results);
         let reasons = |state: State| -> Vec<Reason> {
             digest::reasons(results, state).iter().map(|it| Reason::of(state, it)).collect()
         };
-        Self {
+        let groups = |state: State, all: Vec<digest::Group<'_>>| -> Vec<Group> {
+            all.iter().map(|group| Group::of(results, glossary, state, group)).collect()
+        };
+        Ok(Self {
+            policy: super::policy(),
+            style: super::STYLE,
+            script: super::SCRIPT,
             run: vec![
                 ("countersign", clean(&run.version)),
                 ("run", clean(&run.id)),
@@ -110,6 +77,7 @@ impl Page {
                 ("seed", run.seed.to_string()),
             ],
             command: clean(&run.command),
+            answer: answer(results, glossary),
             tiles: headline
                 .counts
                 .iter()
@@ -117,102 +85,19 @@ impl Page {
                 .collect(),
             headline,
             targets: results.targets.iter().map(Target::of).collect(),
-            discoveries: results.targets.iter().flat_map(Discovered::of).collect(),
-            grids: matrices(results).iter().enumerate().map(|(i, matrix)| Grid::of(i, matrix)).collect(),
-            groups: digest::unexpected(results).iter().map(Group::of).collect(),
-            notes: digest::notes(results).iter().map(Group::of).collect(),
+            clients: clients(results, glossary),
+            capabilities: Capabilities::of(results),
+            scenarios: scenarios(results, glossary),
+            groups: groups(State::Deviates, digest::unexpected(results)),
+            known: groups(State::Known, digest::known(results)),
+            notes: groups(State::Unsupported, digest::notes(results)),
             expectations: results.expectations.iter().map(|it| Expectation::of(results, it)).collect(),
             inconclusive: reasons(State::Inconclusive),
             unsupported: reasons(State::Unsupported),
             rules: rules(results),
-            suites: suites(results),
-        }
+            figure: matrix.map(Figure::of),
+            cases: results.cases.len(),
+            data: data::json(results, glossary)?,
+        })
     }
-}
-
-impl Target {
-    fn of(target: &TargetResult) -> Self {
-        let text = |text: &Option<String>| text.as_deref().map(clean).unwrap_or_default();
-        Self {
-            look: outcomes::target(target.state),
-            id: clean(&target.id),
-            title: clean(&target.title),
-            version: text(&target.version),
-            image: text(&target.image),
-            why: text(&target.why),
-        }
-    }
-}
-
-impl Discovered {
-    fn of(target: &TargetResult) -> Vec<Self> {
-        let of = |seen: &Discovery| Self {
-            target: clean(&target.id),
-            line: discovery::line(seen),
-            guid: seen.server_guid.as_deref().map(clean).unwrap_or_default(),
-            evidence: seen.evidence.as_deref().map(Evidence::at),
-            rows: discovery::rows(seen),
-        };
-        target.discovery.iter().map(of).collect()
-    }
-}
-
-impl Expectation {
-    fn of(results: &Results, known: &ExpectationResult) -> Self {
-        let (look, advice) = outcomes::expectation(known.state);
-        let about = |case: &CaseResult| {
-            case.target == known.target
-                && known.condition.matches(&case.scenario, &case.axes)
-                && case.findings.iter().any(|finding| {
-                    finding.rule == known.rule && known.got.as_ref().is_none_or(|got| *got == finding.got)
-                })
-        };
-        let seen: Vec<usize> = results
-            .cases
-            .iter()
-            .enumerate()
-            .filter(|(_, case)| about(case))
-            .map(|(index, _)| index)
-            .collect();
-        Self {
-            look,
-            advice,
-            target: clean(&known.target),
-            rule: clean(&known.rule),
-            when: known_for(known),
-            reason: clean(&known.reason),
-            // Anything but a web address would be a link that does something.
-            link: known
-                .link
-                .as_deref()
-                .filter(|it| it.starts_with("https://") || it.starts_with("http://"))
-                .map(clean),
-            seen: seen.len(),
-            first: seen.first().copied(),
-        }
-    }
-}
-
-impl Reason {
-    fn of(state: State, reason: &digest::Reason<'_>) -> Self {
-        Self {
-            look: state.look(),
-            target: clean(reason.target),
-            why: clean(reason.why),
-            number: count(reason.cases.len(), "case"),
-            cases: reason.cases.iter().map(|(index, case)| Case::of(*index, case)).collect(),
-        }
-    }
-}
-
-fn rules(results: &Results) -> Vec<Rule> {
-    let rules = digest::rules(results).into_iter().map(|(id, count)| Rule {
-        id: clean(id),
-        checks: count.checks,
-        cases: count.cases,
-        known: count.known,
-        unexpected: count.unexpected,
-        notes: count.notes,
-    });
-    rules.collect()
 }

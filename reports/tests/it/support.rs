@@ -4,8 +4,8 @@ use model::discovery::{Capability, Discovery};
 use model::outcome::{As, By, Kind, Why};
 use model::results::{ExpectationResult, RunInfo, SCHEMA, Status, Summary, TargetResult, TargetState};
 use model::{
-    Algorithm, Axes, CaseId, CaseResult, CheckLevel, Counted, Dialect, ExpectationState, Finding, FrameRef,
-    NtStatus, Outcome, Results, Shown, Subject, Verdict,
+    Algorithm, Axes, CaseId, CaseResult, CheckLevel, Counted, Dialect, ExpectationState, Finding, Frame,
+    FrameField, FrameRef, Heading, NtStatus, Outcome, Results, Shown, Subject, Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -53,6 +53,7 @@ pub(crate) fn conforms(
         outcome: Some(outcome.clone()),
         checks: BTreeMap::from([("policy/outcome".to_owned(), 1), ("signing/response-signed".to_owned(), 7)]),
         findings: vec![],
+        frames: vec![],
         evidence: Some(format!("evidence/{id}.pcapng").replacen(
             &format!("{scenario}/"),
             &format!("{scenario} "),
@@ -76,8 +77,35 @@ fn finding(rule: &str, level: CheckLevel, expected: &str, got: &str) -> Finding 
     }
 }
 
+/// The message that findings are about: its signature is what is wrong with it.
+fn frame() -> Frame {
+    let field =
+        |name: &str, value: &str, bytes| FrameField { name: name.to_owned(), value: value.to_owned(), bytes };
+    Frame {
+        connection: 0,
+        frame: 12,
+        element: 0,
+        direction: Heading::ToClient,
+        summary: "ECHO response, STATUS_SUCCESS, not signed".to_owned(),
+        fields: vec![
+            field("Flags", "SERVER_TO_REDIR|ASYNC", (16, 20)),
+            field("Signature", "00000000000000000000000000000000", (48, 64)),
+        ],
+        length: 400,
+        hex: "00".repeat(256),
+    }
+}
+
 fn deviates(case: CaseResult, status: Status, outcome: &Outcome, findings: Vec<Finding>) -> CaseResult {
-    CaseResult { verdict: Verdict::Deviates, status, outcome: Some(outcome.clone()), findings, ..case }
+    let frames = vec![frame()];
+    CaseResult {
+        verdict: Verdict::Deviates,
+        status,
+        outcome: Some(outcome.clone()),
+        findings,
+        frames,
+        ..case
+    }
 }
 
 fn unsupported(case: CaseResult, why: &str) -> CaseResult {
@@ -251,6 +279,45 @@ fn known(rule: &str, condition: &str, reason: &str, state: ExpectationState) -> 
     }
 }
 
+/// What two clients meet on a server: signed, unsigned, and as a guest who is refused.
+pub(crate) fn clients() -> Results {
+    const SCENARIO: &str = "who-can-connect";
+    let mut cases = policy("nas");
+    let guest = Outcome {
+        shown: Some(Shown {
+            code: "one of 0xC05D0003, 0x80070035".to_owned(),
+            text: "You can't access this shared folder because your organization's security policies block \
+                   unauthenticated guest access"
+                .to_owned(),
+        }),
+        ..Outcome::refused(By::Client, Why::GuestBlocked, None)
+    };
+    for profile in ["windows-11", "windows-7"] {
+        for signing in ["required", "not-required"] {
+            for dialects in ["2.0.2..3.1.1", "nt1..3.1.1"] {
+                for login in ["user", "unknown-user"] {
+                    let words = [
+                        ("login", login),
+                        ("profile", profile),
+                        ("server.dialects", dialects),
+                        ("server.signing", signing),
+                    ];
+                    let outcome = match (profile, login, signing) {
+                        ("windows-11", "unknown-user", _) => guest.clone(),
+                        ("windows-7", "user", "not-required") => not_signed(Dialect::Smb21),
+                        (_, "unknown-user", _) => {
+                            Outcome { identity: Some(As::Guest), ..not_signed(Dialect::Smb21) }
+                        }
+                        _ => signed(Dialect::Smb311, Algorithm::Aes128Cmac),
+                    };
+                    cases.push(conforms(SCENARIO, "nas", &words, &outcome));
+                }
+            }
+        }
+    }
+    of(cases)
+}
+
 /// Results that hold every state there is.
 pub(crate) fn sample() -> Results {
     let cases = [embedded(), appliance(), tamper()].concat();
@@ -352,7 +419,9 @@ pub(crate) fn many(number: usize) -> Results {
         appliance().into_iter().nth(i % 28).map(|case| {
             let each = finding("signing/response-signed", CheckLevel::Must, "a signature", "none");
             let id = CaseId::new(&case.scenario, &case.axes, &target);
-            let case = CaseResult { id, target, ..case };
+            let evidence = case.evidence.as_ref().map(|_| format!("evidence/{id}.pcapng"));
+            let reproduce = format!("countersign run --case {id}");
+            let case = CaseResult { id, target, evidence, reproduce, ..case };
             deviates(case, Status::Unexpected, &not_signed(dialect), vec![each; 7])
         })
     };

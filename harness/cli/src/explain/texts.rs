@@ -82,6 +82,10 @@ impl Texts {
         self.topics.iter().find(|topic| topic.id == id)
     }
 
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.topics.iter()
+    }
+
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = &str> {
         self.outcomes.iter().map(|entry| entry.id.as_str())
     }

@@ -170,8 +170,24 @@ impl Recorded {
 
     /// Reads it back and grades it.
     pub(crate) fn judged(&self) -> Judged {
-        judge::judge(&self.read())
+        let judged = judge::judge(&self.read());
+        assert_decoded(&judged);
+        judged
     }
+}
+
+/// The message that the first finding is about is decoded, and the field in question is among its fields.
+fn assert_decoded(judged: &Judged) {
+    let placed = judged.findings.iter().find_map(|finding| Some((finding, finding.at?)));
+    let Some((finding, at)) = placed.filter(|(_, at)| at.leg.is_none_or(|leg| leg == 0)) else { return };
+    let frame = judged.frames.iter().find(|it| (it.connection, it.frame) == (at.connection, at.frame));
+    let frame = frame.unwrap_or_else(|| panic!("{}: frame {} is not decoded", finding.rule, at.frame));
+    // A message that ends before its field has none of it.
+    if let Some((first, _)) = at.bytes.filter(|(first, _)| *first < frame.length) {
+        let holds = |(from, to): (u32, u32)| (from..to).contains(&first);
+        assert!(frame.fields.iter().any(|it| holds(it.bytes)), "{}: {:?}", finding.rule, frame.fields);
+    }
+    assert!(judged.frames.len() <= 6 && judged.frames.iter().all(|it| it.hex.len() <= 512));
 }
 
 /// Everything a verdict gives as its cause.

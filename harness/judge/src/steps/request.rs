@@ -27,7 +27,13 @@ enum Kind<'v> {
 pub(super) struct Answer {
     pub(super) at: FrameRef,
     pub(super) status: NtStatus,
+    /// The bytes of its status.
+    pub(super) field: (u32, u32),
 }
+
+/// Where Status stands in a header ([MS-SMB2] 2.2.1.2, [MS-CIFS] 2.2.3.1).
+const SMB2_STATUS: (u32, u32) = (8, 12);
+const SMB1_STATUS: (u32, u32) = (5, 9);
 
 impl<'v> Request<'v> {
     /// The requests that begin between two offsets of what a connection sent.
@@ -81,13 +87,21 @@ impl<'v> Request<'v> {
     /// Its final answer.
     pub(super) fn answer(&self) -> Option<Answer> {
         match self.kind {
-            Kind::Smb2(connection, message) => final_response(connection, message)
-                .map(|m| Answer { at: place(self.index, m), status: m.header.status }),
-            Kind::Smb1(connection, message) => final_response(connection, message)
-                .map(|m| Answer { at: smb1::place(self.index, m), status: m.header.status }),
-            Kind::Both(_, answer) => {
-                answer.map(|m| Answer { at: place(self.index, m), status: m.header.status })
-            }
+            Kind::Smb2(connection, message) => final_response(connection, message).map(|m| Answer {
+                at: place(self.index, m),
+                status: m.header.status,
+                field: SMB2_STATUS,
+            }),
+            Kind::Smb1(connection, message) => final_response(connection, message).map(|m| Answer {
+                at: smb1::place(self.index, m),
+                status: m.header.status,
+                field: SMB1_STATUS,
+            }),
+            Kind::Both(_, answer) => answer.map(|m| Answer {
+                at: place(self.index, m),
+                status: m.header.status,
+                field: SMB2_STATUS,
+            }),
         }
     }
 
@@ -95,10 +109,11 @@ impl<'v> Request<'v> {
     pub(super) fn interim(&self) -> Option<Answer> {
         let Kind::Smb2(connection, message) = self.kind else { return None };
         let answers = message.responses.iter().filter_map(|answer| connection.messages.get(*answer));
-        answers
-            .into_iter()
-            .find(|answer| answer.is_interim())
-            .map(|m| Answer { at: place(self.index, m), status: m.header.status })
+        answers.into_iter().find(|answer| answer.is_interim()).map(|m| Answer {
+            at: place(self.index, m),
+            status: m.header.status,
+            field: SMB2_STATUS,
+        })
     }
 
     /// Whether this is the answer of a share that watches nothing (3.3.5.19).

@@ -2,9 +2,12 @@
 
 use super::super::Invariant;
 use crate::smb1::{has_answer, is_behind, place};
-use model::{CheckLevel, NtStatus, Subject};
+use model::{CheckLevel, FrameRef, NtStatus, Subject};
 use smb::follow::Way;
 use smb::smb1::follow::Signature;
+
+/// Where Status stands in the header ([MS-CIFS] 2.2.3.1).
+const STATUS_BYTES: (u32, u32) = (5, 9);
 
 /// [MS-CIFS] 3.3.5.2.3: while signing is active, "if the signature on the received packet is incorrect, the server MUST return
 /// STATUS_ACCESS_DENIED". A request without a signature has an incorrect one. That the connection is ended besides is a MAY
@@ -38,7 +41,7 @@ pub(super) const RULE: Invariant = Invariant {
                     Some(answer) => {
                         refused |= answer.header.status == NtStatus::ACCESS_DENIED;
                         report.check(
-                            place(index, answer),
+                            FrameRef { bytes: Some(STATUS_BYTES), ..place(index, answer) },
                             answer.header.status == NtStatus::ACCESS_DENIED,
                             expected,
                             || answer.header.status.to_string(),
