@@ -66,7 +66,7 @@ pub enum MergeError {
     },
 }
 
-/// Puts runs together, the older ones first. Of a case that is in several what was measured counts more than what was not, and
+/// Puts runs together, the older ones first; what the plan has and none of them took is inconclusive. Of a case that is in several what was measured counts more than what was not, and
 /// then the later more than the earlier.
 ///
 /// # Errors
@@ -80,7 +80,24 @@ pub fn merge(parts: Vec<Part>) -> Result<Merged, MergeError> {
         same_servers(&into, &part)?;
         add(&mut into, &mut from, place, part)?;
     }
+    uncovered(&mut into);
     Ok(Merged { part: into, from })
+}
+
+/// Shards are parts of one plan: a case of it that no shard took is not known, and never left out.
+fn uncovered(into: &mut Part) {
+    let taken: BTreeSet<CaseId> = into.plan.shard.iter().cloned().collect();
+    for case in into.plan.cases.iter().filter(|case| !taken.contains(&case.id)) {
+        let result = match &case.unsupported {
+            Some(why) => CaseResult::unsupported(case, why),
+            None => CaseResult::inconclusive(
+                case,
+                "none of the runs that were merged took it: a shard is missing",
+            ),
+        };
+        into.cases.push(result);
+        into.plan.shard.push(case.id.clone());
+    }
 }
 
 /// The ServerGuid that every discovery of a target saw.

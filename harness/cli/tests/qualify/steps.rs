@@ -93,6 +93,10 @@ fn shards_become_the_whole_run() {
     assert!(bench.results("m").cases.iter().all(|case| case.verdict != Verdict::Inconclusive));
     assert_eq!(bench.run(&["diff", "whole", "m"]).status, 0);
     assert_eq!(bench.run(&["judge", "m"]).status, 0);
+    // Without one of them what it had is not known.
+    assert_eq!(bench.run(&["merge", "less", "s1", "s3"]).status, 3);
+    assert_eq!(bench.results("less").cases.len(), bench.results("whole").cases.len());
+    assert!(bench.results("less").summary.inconclusive > 0);
     // A folder that is there is not written into.
     assert_eq!(bench.run(&["merge", "m", "s1"]).status, 2);
 }

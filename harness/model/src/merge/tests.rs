@@ -85,8 +85,16 @@ fn shards_are_parts_of_one_plan() {
         part.cases.retain(|case| case.axes["server.signing"] == measured);
         part.plan.shard.retain(|id| id.as_str().contains(&format!("signing={measured}@")));
     }
+    let half = merge(vec![one.clone()]).unwrap().part;
     let merged = merge(vec![one, other]).unwrap().part;
     assert_eq!((merged.plan.cases.len(), merged.plan.shard.len(), merged.cases.len()), (2, 2, 2));
+    assert!(merged.cases.iter().all(|case| case.verdict == Verdict::Conforms));
+    // What no shard took is not left out.
+    assert_eq!((half.plan.shard.len(), half.cases.len()), (2, 2));
+    let missing: Vec<_> = half.cases.iter().filter(|case| case.verdict == Verdict::Inconclusive).collect();
+    assert!(
+        missing.len() == 1 && missing[0].why.as_deref().is_some_and(|why| why.contains("a shard is missing"))
+    );
 }
 
 #[test]
