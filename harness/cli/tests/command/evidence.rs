@@ -120,7 +120,8 @@ fn no_file_of_a_run_holds_a_password_and_the_sidecar_no_opinion() {
     let bench = recorded();
     let sidecar = fs::read_to_string(bench.path(&format!("r/evidence/{CASE}.json"))).unwrap();
     let value: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
-    let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+    let mut keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+    keys.sort_unstable();
     let known = ["case", "problem", "recorded", "schema", "server", "server_log", "session_keys", "steps"];
     assert_eq!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>(), known);
     assert!(!sidecar.to_lowercase().contains("password"));

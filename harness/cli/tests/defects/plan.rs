@@ -11,7 +11,9 @@ use std::fs;
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_probe_thought_is_not_in_the_evidence_and_would_not_count() {
     fn keys(value: &serde_json::Value) -> Vec<&str> {
-        value.as_object().unwrap().keys().map(String::as_str).collect()
+        let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        keys
     }
     let bench = Bench::new().await;
     let clean = Clean::Required311.record(&bench).await;
