@@ -188,11 +188,14 @@ impl KillMatrix {
                     .collect(),
             })
             .collect();
+        // Where there was nothing to do right, nothing was shown either way: a rule that is held nowhere is not proved.
+        let shows = |case: &&&CaseResult| {
+            !(case.axes.contains_key(REPAIR_AXIS) && case.verdict == Verdict::Inconclusive)
+        };
         let unclean: Vec<CaseId> = clean
             .iter()
             .filter(|case| case.status == crate::results::Status::Unexpected)
-            // Where there was nothing to do right, nothing was shown either: a rule that is held nowhere is not proved.
-            .filter(|case| !(case.axes.contains_key(REPAIR_AXIS) && case.verdict == Verdict::Inconclusive))
+            .filter(shows)
             .map(|case| case.id.clone())
             .collect();
         let whole = rules.iter().all(RuleLine::is_proved)
@@ -203,7 +206,7 @@ impl KillMatrix {
             run: results.run.clone(),
             rules,
             defects,
-            clean_cases: clean.len() as u64,
+            clean_cases: clean.iter().filter(shows).count() as u64,
             unclean,
             whole,
         }
