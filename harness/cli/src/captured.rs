@@ -116,6 +116,7 @@ fn case(args: &JudgeArgs, target: &str, conversation: &Conversation, secrets: &S
         checks,
         findings,
         frames,
+        software: None,
         // Whole, since it does not lie in the folder of the results.
         evidence: std::path::absolute(&args.run).ok().map(|path| path.display().to_string()),
         reproduce: command(args),

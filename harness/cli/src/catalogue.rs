@@ -4,13 +4,15 @@ use crate::exit::Failure;
 use crate::names;
 use include_dir::{Dir, include_dir};
 use lab::TargetFiles;
+use model::Software;
 use model::plan::expand;
-use model::{KnownClient, PlannedCase, Scenario, Target};
+use model::{Expectation, KnownClient, PlannedCase, Scenario, Target};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 static SERVERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../containers/servers");
+static CLIENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../containers/clients");
 
 /// A target with the files of its folder.
 pub(crate) struct KnownTarget {
@@ -18,6 +20,12 @@ pub(crate) struct KnownTarget {
     pub(crate) files: TargetFiles,
     /// What mends what on it.
     pub(crate) remedies: Vec<Remedy>,
+}
+
+/// A client that people run, with the files of its folder.
+pub(crate) struct KnownSoftware {
+    pub(crate) software: Software,
+    pub(crate) files: TargetFiles,
 }
 
 /// What mends the things of one topic on a server.
@@ -43,6 +51,8 @@ pub(crate) struct Catalogue {
     pub(crate) targets: Vec<KnownTarget>,
     /// The clients that scenarios can name, by id.
     pub(crate) clients: Vec<KnownClient>,
+    /// The clients that can be run, by id.
+    pub(crate) software: Vec<KnownSoftware>,
     /// The cases of the built-in scenarios that a directory replaced; none where none did.
     pub(crate) built_in_cases: Vec<PlannedCase>,
 }
@@ -58,7 +68,9 @@ impl Catalogue {
             clients.extend(own);
             clients.sort_by(|a, b| a.id.cmp(&b.id));
         }
-        let built_in = built_in_scenarios(&clients)?;
+        let software = built_in_software()?;
+        let known: Vec<Software> = software.iter().map(|known| known.software.clone()).collect();
+        let built_in = built_in_scenarios(&clients, &known)?;
         let mut targets = built_in_targets()?;
         if let Some(servers) = servers {
             let own = targets_in(servers)?;
@@ -67,12 +79,12 @@ impl Catalogue {
         }
         targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
         let Some(directory) = directory else {
-            return Ok(Self { scenarios: built_in, targets, clients, built_in_cases: Vec::new() });
+            return Ok(Self { scenarios: built_in, targets, clients, software, built_in_cases: Vec::new() });
         };
         let bare: Vec<Target> = targets.iter().map(|known| known.target.clone()).collect();
         let built_in_cases = expand(&built_in, &bare);
-        let scenarios = scenarios_in(directory, &clients)?;
-        Ok(Self { scenarios, targets, clients, built_in_cases })
+        let scenarios = scenarios_in(directory, &clients, &known)?;
+        Ok(Self { scenarios, targets, clients, software, built_in_cases })
     }
 
     /// The bare targets.
@@ -81,11 +93,18 @@ impl Catalogue {
     }
 }
 
-fn parse(name: &str, file: &str, text: &[u8], clients: &[KnownClient]) -> Result<Scenario, Failure> {
+fn parse(
+    name: &str,
+    file: &str,
+    text: &[u8],
+    clients: &[KnownClient],
+    software: &[Software],
+) -> Result<Scenario, Failure> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Failure::usage(format!("scenario {file}: it is not UTF-8 text")))?;
     Scenario::parse(name, file, text)
         .and_then(|scenario| scenario.with_clients(file, clients))
+        .and_then(|scenario| scenario.with_software(file, software))
         .map_err(|error| Failure::usage(error.to_string()))
 }
 
@@ -130,20 +149,24 @@ fn toml_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn built_in_scenarios(clients: &[KnownClient]) -> Result<Vec<Scenario>, Failure> {
+fn built_in_scenarios(clients: &[KnownClient], software: &[Software]) -> Result<Vec<Scenario>, Failure> {
     let mut all = SCENARIOS
         .files()
         .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
         .map(|file| {
             let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
-            parse(&name, &file.path().to_string_lossy(), file.contents(), clients)
+            parse(&name, &file.path().to_string_lossy(), file.contents(), clients, software)
         })
         .collect::<Result<Vec<_>, _>>()?;
     all.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(all)
 }
 
-fn scenarios_in(directory: &Path, clients: &[KnownClient]) -> Result<Vec<Scenario>, Failure> {
+fn scenarios_in(
+    directory: &Path,
+    clients: &[KnownClient],
+    software: &[Software],
+) -> Result<Vec<Scenario>, Failure> {
     let shown = directory.display();
     let paths = toml_files(directory).map_err(|e| {
         Failure::usage(format!("--scenarios {shown}: {e}: give a directory with *.toml files"))
@@ -156,7 +179,7 @@ fn scenarios_in(directory: &Path, clients: &[KnownClient]) -> Result<Vec<Scenari
         .map(|path| {
             let file = path.display().to_string();
             let text = fs::read(path).map_err(|e| Failure::usage(format!("scenario {file}: {e}")))?;
-            parse(&path.file_stem().unwrap_or_default().to_string_lossy(), &file, &text, clients)
+            parse(&path.file_stem().unwrap_or_default().to_string_lossy(), &file, &text, clients, software)
         })
         .collect()
 }
@@ -169,6 +192,25 @@ fn built_in_targets() -> Result<Vec<KnownTarget>, Failure> {
             target(&id, TargetFiles::included(folder))
         })
         .collect()
+}
+
+/// The clients that people run.
+fn built_in_software() -> Result<Vec<KnownSoftware>, Failure> {
+    let mut all = CLIENTS
+        .dirs()
+        .map(|folder| {
+            let id = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let files = TargetFiles::included(folder);
+            let text =
+                |name: &str| String::from_utf8_lossy(files.file(name).unwrap_or_default()).into_owned();
+            let software = Software::parse(&id, &text("client.toml"), &text("expectations.toml"))
+                .map_err(|error| Failure::usage(error.to_string()))?;
+            check_rules(&format!("client {id}"), &software.expectations)?;
+            Ok(KnownSoftware { software, files })
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    all.sort_by(|a, b| a.software.id.cmp(&b.software.id));
+    Ok(all)
 }
 
 /// The servers whose folders are in a directory on disk.
@@ -212,7 +254,7 @@ fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
     let expectations = text("expectations.toml").transpose()?.unwrap_or_default();
     let target =
         Target::parse(id, &description, &expectations).map_err(|error| Failure::usage(error.to_string()))?;
-    check_rules(&target)?;
+    check_rules(&format!("target {}", target.id), &target.expectations)?;
     let remedies = text("remedies.toml").transpose()?.unwrap_or_default();
     let remedies: Remedies = toml::from_str(&remedies).map_err(|error| {
         Failure::usage(format!("target {id}/remedies.toml: {}", error.to_string().trim_end()))
@@ -221,14 +263,14 @@ fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
 }
 
 /// An expectation about a rule that does not exist would never be met and never be fixed.
-pub(crate) fn check_rules(target: &Target) -> Result<(), Failure> {
-    for expectation in &target.expectations {
+pub(crate) fn check_rules(whose: &str, expectations: &[Expectation]) -> Result<(), Failure> {
+    for expectation in expectations {
         if !judge::rules().any(|rule| rule.id == expectation.rule) {
             let near = names::nearest(&expectation.rule, judge::rules().map(|rule| rule.id));
             let mend = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
             return Err(Failure::usage(format!(
-                "target {}/expectations.toml: no rule is called `{}`{mend}",
-                target.id, expectation.rule
+                "{whose}/expectations.toml: no rule is called `{}`{mend}",
+                expectation.rule
             )));
         }
     }

@@ -40,6 +40,15 @@ pub(crate) fn mischief(wanted: &Interposed) -> Result<Mischief, Failure> {
     }
 }
 
+/// The test account, as an interposer takes it.
+pub(crate) fn account(endpoint: &Endpoint) -> Account {
+    Account {
+        user: endpoint.user.clone(),
+        domain: endpoint.domain.clone(),
+        password: endpoint.password.clone(),
+    }
+}
+
 /// Fails where a scenario names an attack or a defect that does not exist.
 pub(crate) fn check_names<'a>(cases: impl Iterator<Item = &'a PlannedCase>) -> Result<(), Failure> {
     for wanted in cases.filter_map(|case| case.interposed.as_ref()) {
@@ -64,14 +73,9 @@ pub(crate) async fn run(case: &PlannedCase, endpoint: &Endpoint, limits: Limits,
         Ok(mischief) => mischief,
         Err(error) => return failed(error.message),
     };
-    let account = Account {
-        user: endpoint.user.clone(),
-        domain: endpoint.domain.clone(),
-        password: endpoint.password.clone(),
-    };
     let options = Options {
         mischief,
-        account: matches!(mischief, Mischief::Defect(_) | Mischief::Repair(_)).then_some(account),
+        account: matches!(mischief, Mischief::Defect(_) | Mischief::Repair(_)).then(|| account(endpoint)),
         ..Options::new(endpoint.address)
     };
     let interposer = match Interposer::start(options).await {

@@ -6,11 +6,12 @@ use crate::captured;
 use crate::discovery;
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder, junit, markdown};
-use evidence::Evidence;
+use evidence::{Evidence, Sidecar};
 use judge::Judged;
 use model::draft::drafts;
 use model::external::{Fit, fit};
 use model::results::{FailOn, JournalLine};
+use model::software::SoftwareResult;
 use model::{CaseResult, Discovery, PlannedCase, Results, Verdict};
 use std::fs;
 use std::path::Path;
@@ -35,7 +36,10 @@ pub(crate) fn graded(case: &PlannedCase, run: &Path, relative: &str, millis: u64
 fn judged(evidence: &Evidence) -> CaseResult {
     let Judged { verdict, why, outcome, checks, findings, frames } = judge::judge(evidence);
     let base = CaseResult::inconclusive(&evidence.sidecar.case, "");
-    CaseResult { verdict, why, outcome, checks, findings, frames, ..base }
+    let Sidecar { case, said, .. } = &evidence.sidecar;
+    let software = case.software.as_ref().zip(said.as_ref());
+    let software = software.map(|(software, said)| SoftwareResult::of(software, said));
+    CaseResult { verdict, why, outcome, checks, findings, frames, software, ..base }
 }
 
 /// `countersign judge`.

@@ -9,6 +9,7 @@ mod captured;
 mod catalogue;
 mod diff;
 mod discovery;
+mod driven;
 mod exit;
 mod explain;
 mod files;

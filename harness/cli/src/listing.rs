@@ -105,7 +105,18 @@ fn clients(catalogue: &Catalogue) -> Vec<Row> {
         );
         (client.id.clone(), about, json!(client))
     });
-    std::iter::once(probe).chain(known).collect()
+    let software = catalogue.software.iter().map(|known| {
+        let software = &known.software;
+        let settings: Vec<&str> = software.signing.keys().map(|setting| setting.word()).collect();
+        let place = if software.container.is_some() { "in a container" } else { "in this program" };
+        let about = format!("{} [run for real, {place}; signing {}]", software.title, settings.join(" "));
+        let value = json!({
+            "id": software.id, "title": software.title, "default": software.default, "settings": settings,
+            "driver": software.driver, "expectations": software.expectations,
+        });
+        (software.id.clone(), about, value)
+    });
+    std::iter::once(probe).chain(known).chain(software).collect()
 }
 
 fn cases(catalogue: &Catalogue) -> Vec<Row> {

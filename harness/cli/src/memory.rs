@@ -16,13 +16,14 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// This much, or three quarters of what is free now.
-    pub(crate) fn new(wanted: Option<u32>) -> Self {
+    /// This much, or three quarters of what is free now, less what others use for the whole run.
+    pub(crate) fn new(wanted: Option<u32>, taken: u64) -> Self {
         let free = || fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available);
         let total = wanted.unwrap_or_else(|| {
             let free = free().unwrap_or(UNKNOWN_MIB);
             u32::try_from(free - free / LEFT).unwrap_or(u32::MAX)
         });
+        let total = total.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
         // A semaphore has room for more than any machine; its type does not say so.
         let total = total.clamp(1, 1 << 28);
         Self { free: Semaphore::new(total as usize), total }
@@ -60,7 +61,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn no_more_is_handed_out_than_there_is_and_everybody_gets_a_turn() {
-        let memory = Arc::new(Memory::new(Some(1000)));
+        let memory = Arc::new(Memory::new(Some(1100), 100));
         let (used, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let all = (0..40).map(|i| {
             let (memory, used, most) = (Arc::clone(&memory), Arc::clone(&used), Arc::clone(&most));

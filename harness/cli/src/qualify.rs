@@ -53,7 +53,8 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
         let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone() });
         let work = Work::new(&server, endpoint, earlier);
         let ended =
-            execute(&how, lab, selection, stop, async |context, cases| work.run(&context, cases).await).await;
+            execute(&how, lab, selection, stop, &[], async |context, cases| work.run(&context, cases).await)
+                .await;
         // Whatever came of it: what was made on the share goes.
         work.clean_up().await;
         let Ended { mut folder, mut results, stopped } = ended?;

@@ -1,7 +1,8 @@
 //! `run`: plan, bring targets up, probe, judge, report.
 
 use crate::args::RunArgs;
-use crate::catalogue::{Catalogue, KnownTarget};
+use crate::catalogue::{Catalogue, KnownSoftware, KnownTarget};
+use crate::driven::Clients;
 use crate::exit::{Exit, Failure};
 use crate::files::{Journal, RunFolder};
 use crate::judging;
@@ -32,6 +33,8 @@ pub(crate) struct Context {
     /// What to ask of each target, by its id.
     pub(crate) discoveries: BTreeMap<String, PlannedDiscovery>,
     pub(crate) slots: Semaphore,
+    /// The clients that people run.
+    pub(crate) clients: Clients,
     /// What servers may use together.
     pub(crate) memory: Memory,
     /// How many servers start at the same time: more than the cores can start only keep each other from answering in time.
@@ -109,7 +112,7 @@ pub(crate) async fn carry_out(
         .iter()
         .filter(|known| targets.iter().any(|target| target.id == known.target.id))
         .collect();
-    execute(how, lab, selection, stop, async |context, cases| {
+    execute(how, lab, selection, stop, &catalogue.software, async |context, cases| {
         servers::all(&context, &wanted, &cases).await;
         Ok(())
     })
@@ -122,6 +125,7 @@ pub(crate) async fn execute(
     lab: Lab,
     Selection { plan, omitted }: Selection,
     mut stop: Signals,
+    software: &[KnownSoftware],
     work: impl AsyncFnOnce(Arc<Context>, Vec<PlannedCase>) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let path = how.out.cloned().unwrap_or_else(|| PathBuf::from("countersign-runs").join(&plan.run.id));
@@ -146,6 +150,7 @@ pub(crate) async fn execute(
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (ended, mut endings) = mpsc::unbounded_channel();
     let selected: Vec<_> = plan.selected().cloned().collect();
+    let clients = Clients::new(software, selected.iter());
     let context = Arc::new(Context {
         lab,
         folder: folder.clone(),
@@ -154,7 +159,8 @@ pub(crate) async fn execute(
         run: plan.run.id.clone(),
         discoveries: plan.discoveries(),
         slots: Semaphore::new(how.jobs.into()),
-        memory: Memory::new(how.memory),
+        memory: Memory::new(how.memory, clients.memory()),
+        clients,
         starts: Semaphore::new(2 * cores),
         builds: Semaphore::new(cores.max(2)),
         progress: Progress::new(selected.len() as u64),

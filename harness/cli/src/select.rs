@@ -26,7 +26,8 @@ pub(crate) fn check_names(args: &RunArgs, catalogue: &Catalogue) -> Result<(), F
     names::check("scenario", &args.scenarios, catalogue.scenarios.iter().map(|s| s.id.as_str()))?;
     check_targets(&args.target, catalogue)?;
     let clients = catalogue.clients.iter().map(|client| client.id.as_str());
-    names::check("client", &args.client, clients.chain([PROBE]))
+    let software = catalogue.software.iter().map(|known| known.software.id.as_str());
+    names::check("client", &args.client, clients.chain(software).chain([PROBE]))
 }
 
 /// Fails where a target that was named does not exist.
@@ -58,6 +59,7 @@ pub(crate) fn select(
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
         .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
         .filter(|case| args.client.is_empty() || args.client.contains(&case.client.id))
+        .filter(|case| is_driven(case, args, catalogue, engine.is_ok()))
         .filter(|case| args.case.is_empty() || args.case.iter().any(|id| id == case.id.as_str()))
         .cloned()
         .collect();
@@ -105,6 +107,16 @@ pub(crate) fn select(
         shard,
     };
     Ok(Selection { plan, omitted })
+}
+
+/// Whether the case's client is one that this run drives, where it is one that people run: what is named is, and without a
+/// name what runs by default. What cannot run without an engine is left out where nobody named it.
+fn is_driven(case: &PlannedCase, args: &RunArgs, catalogue: &Catalogue, engine: bool) -> bool {
+    let Some(software) = &case.software else { return true };
+    let named = !args.client.is_empty() || !args.case.is_empty() || args.scenarios.contains(&case.scenario);
+    let known = catalogue.software.iter().find(|known| known.software.id == software.id);
+    named
+        || known.is_some_and(|known| known.software.default && (engine || known.software.container.is_none()))
 }
 
 pub(crate) fn planned_target(target: &Target) -> PlannedTarget {

@@ -7,6 +7,7 @@ use logs::write_log;
 
 use crate::catalogue::KnownTarget;
 use crate::discovery;
+use crate::driven;
 use crate::files::RunFolder;
 use crate::interposed;
 use crate::judging::{graded, line};
@@ -252,11 +253,15 @@ async fn run_case(
         return CaseResult::inconclusive(case, "the run is ending");
     };
     let started = Instant::now();
-    let recording = interposed::run(case, endpoint, context.limits, context.seed).await;
+    let (recording, said) = match &case.software {
+        None => (interposed::run(case, endpoint, context.limits, context.seed).await, None),
+        Some(software) => driven::run(context, case, software, endpoint).await,
+    };
     let mut sidecar = Sidecar::new(case.clone(), endpoint.address.to_string());
     sidecar.session_keys = recording.session_keys;
     sidecar.steps = recording.steps;
     sidecar.problem = recording.problem;
+    sidecar.said = said;
     sidecar.server_log = log;
     let relative = RunFolder::evidence_of(&case.id);
     if let Err(error) = recording.recorder.write(&context.folder.path().join(&relative), &sidecar) {

@@ -4,6 +4,7 @@ use crate::error::EvidenceError;
 use crate::files;
 use model::PlannedCase;
 use model::discovery::Question;
+use model::software::Said;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -29,6 +30,9 @@ pub struct Sidecar {
     /// What was asked, where this is a discovery: its steps are these questions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
+    /// What the client said of its work, where it is one that people run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Said>,
     /// Where the server's log is, relative to the run folder.
     pub server_log: Option<String>,
     /// Why the harness stopped early. Text for people: a verdict names it as its cause and reads nothing out of it.
@@ -48,6 +52,7 @@ impl Sidecar {
             session_keys: Vec::new(),
             steps: Vec::new(),
             questions: Vec::new(),
+            said: None,
             server_log: None,
             problem: None,
             recorded: Recorded::default(),

@@ -8,7 +8,7 @@
 //! there are two key schedules, and every frame is signed for the side it goes to.
 //!
 //! What crossed the server's side is leg 1 of the evidence ([`evidence::Recorder::append_leg`]); the client recorded
-//! leg 0.
+//! leg 0. Of a client that records nothing, because people run it, leg 0 is recorded here as well ([`Options::near`]).
 
 #![forbid(unsafe_code)]
 
@@ -42,6 +42,8 @@ pub struct Options {
     pub mischief: Mischief,
     /// The test account. A defect and a repair need it; with anything else it only gives the session keys of what was recorded.
     pub account: Option<Account>,
+    /// Whether what crosses the client's side is recorded as well: of a client that records nothing itself.
+    pub near: bool,
     /// Bounds on what either side can make it hold or wait for.
     pub limits: Limits,
 }
@@ -50,7 +52,7 @@ impl Options {
     /// Records what crosses, and changes nothing.
     #[must_use]
     pub fn new(upstream: SocketAddr) -> Self {
-        Self { upstream, mischief: Mischief::None, account: None, limits: Limits::default() }
+        Self { upstream, mischief: Mischief::None, account: None, near: false, limits: Limits::default() }
     }
 }
 

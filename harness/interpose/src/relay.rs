@@ -1,24 +1,26 @@
 //! The sockets: accepts clients, opens the server's side for each, and moves bytes both ways.
 
+mod listen;
 mod pump;
 
 use crate::attack::Hand;
 use crate::defects::Faulty;
 use crate::{Mischief, Options, Output};
 use evidence::{Direction, End, Recorder, SessionKey};
+use listen::Listener;
 use smb::follow::Way;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// A running interposer. Dropped, it ends at once; [`Interposer::finish`] gives what it recorded.
 pub struct Interposer {
-    /// Where clients connect to: 127.0.0.1, at a port that the system chose.
+    /// Where clients connect to: 127.0.0.1, at a port that the system chose. Where it listens at a path, a stand-in.
     pub address: SocketAddr,
     shared: Arc<Shared>,
     stop: oneshot::Sender<()>,
@@ -29,6 +31,8 @@ pub struct Interposer {
 pub struct Leg {
     /// What crossed the server's side, for [`Recorder::append_leg`].
     pub recorder: Recorder,
+    /// What crossed the client's side, where [`Options::near`] asked for it: the same connections, in the same order.
+    pub near: Recorder,
     /// The keys of its sessions, by the connections of `recorder`, as far as the account gives them.
     pub session_keys: Vec<SessionKey>,
     /// How often the attack or the defect was really done: a case where it is 0 proves nothing.
@@ -43,13 +47,25 @@ impl Interposer {
     /// # Errors
     /// The system gives no port, or the options ask for a defect or a repair without the account that it needs.
     pub async fn start(options: Options) -> io::Result<Self> {
+        Self::over(Listener::tcp().await?, options)
+    }
+
+    /// The same at a socket in the file system, where clients come who have no network.
+    ///
+    /// # Errors
+    /// There is something at the path or it cannot be made, or the options ask for a defect or a repair without the account
+    /// that it needs.
+    pub fn start_at(path: &Path, options: Options) -> io::Result<Self> {
+        Self::over(Listener::unix(path)?, options)
+    }
+
+    fn over(listener: Listener, options: Options) -> io::Result<Self> {
         let follows = matches!(options.mischief, Mischief::Defect(_) | Mischief::Repair(_));
         if follows && options.account.is_none() {
             let what = "a defect or a repair needs the test account";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
+        let address = listener.address()?;
         let shared = Arc::new(Shared { options, books: Mutex::default() });
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
@@ -74,14 +90,14 @@ impl Interposer {
             }
         }
         let books = std::mem::take(&mut *self.shared.books());
-        let Books { recorder, session_keys, applied, problem, .. } = books;
-        Leg { recorder, session_keys, applied, problem }
+        let Books { recorder, near, session_keys, applied, problem, .. } = books;
+        Leg { recorder, near, session_keys, applied, problem }
     }
 }
 
 /// Serves clients until it is told to stop, and gives back those that are left.
 async fn accept(
-    listener: TcpListener,
+    mut listener: Listener,
     shared: Arc<Shared>,
     mut stopped: oneshot::Receiver<()>,
 ) -> JoinSet<()> {
@@ -114,6 +130,7 @@ struct Shared {
 #[derive(Default)]
 struct Books {
     recorder: Recorder,
+    near: Recorder,
     session_keys: Vec<SessionKey>,
     applied: u64,
     problem: Option<String>,
@@ -135,6 +152,11 @@ impl Shared {
         if reset || error.kind() == io::ErrorKind::ConnectionRefused {
             let mut books = self.books();
             let connection = books.recorder.connect_for(peer, None, upstream, !reset, now);
+            if self.options.near {
+                // The client was let in here, and is sent away at once.
+                let near = books.near.connect(peer, upstream, now);
+                books.near.end(near, Direction::ToClient, End::Fin, now);
+            }
             if reset {
                 return books.recorder.end(connection, Direction::ToClient, End::Rst, now);
             }

@@ -7,6 +7,7 @@
 mod capture;
 mod contexts;
 pub mod discovery;
+mod driven;
 mod frames;
 mod interposed;
 pub mod invariants;
@@ -58,9 +59,30 @@ pub struct Judged {
     pub frames: Vec<Frame>,
 }
 
+impl Judged {
+    /// Of what nothing is known.
+    const fn nothing() -> Self {
+        Self {
+            verdict: Verdict::Inconclusive,
+            why: None,
+            outcome: None,
+            checks: BTreeMap::new(),
+            findings: Vec::new(),
+            frames: Vec::new(),
+        }
+    }
+}
+
 /// Grades the evidence of one case.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Judged {
+    if let Some(trouble) = driven::trouble(&evidence.sidecar) {
+        let (verdict, why) = match trouble {
+            driven::Trouble::Unsupported(why) => (Verdict::Unsupported, why),
+            driven::Trouble::Unknown(why) => (Verdict::Inconclusive, why),
+        };
+        return Judged { verdict, why: Some(why), ..Judged::nothing() };
+    }
     let view = View::new(evidence);
     let case = &evidence.sidecar.case;
     let (mut checks, mut findings) = evaluate_invariants(&view);
@@ -72,7 +94,11 @@ pub fn judge(evidence: &Evidence) -> Judged {
         *checks.entry(OUTCOME_RULE.to_owned()).or_insert(0) += 1;
         findings.extend(compare(&view, observed, predicted));
     }
-    if let (Some(observed), Expect::Noticed) = (&outcome, case.expect) {
+    if let Some((rule, finding)) = driven::evaluate(&view, &evidence.sidecar, predicted.as_ref()) {
+        *checks.entry(rule.to_owned()).or_insert(0) += 1;
+        findings.extend(finding);
+    }
+    if let (Some(observed), Expect::Noticed, None) = (&outcome, case.expect, &case.software) {
         *checks.entry(NOTICED_RULE.to_owned()).or_insert(0) += 1;
         if observed.kind != Kind::Refused {
             findings.push(Finding {
@@ -119,12 +145,24 @@ pub fn judge(evidence: &Evidence) -> Judged {
         .sort_by_key(|f| f.at.map_or((u32::MAX, u64::MAX, 0), |at| (at.connection, at.frame, at.element)));
 
     let faults = excuse(&view, &mut findings);
-    if matches!(case.interposed, Some(Interposed::Attack(_))) {
+    let faulty = case.software.is_some() && case.expect == Expect::Noticed;
+    if matches!(case.interposed, Some(Interposed::Attack(_))) || faulty {
         // What an attacker makes of the server's answers is not the server's doing; what comes of it is.
-        let about = [NOTICED_RULE, RELAYED_RULE, OUTCOME_RULE, steps::STATUS_RULE, steps::READ_BACK_RULE];
+        let about = [
+            NOTICED_RULE,
+            RELAYED_RULE,
+            OUTCOME_RULE,
+            steps::STATUS_RULE,
+            steps::READ_BACK_RULE,
+            driven::NOTICED.id,
+        ];
         findings.retain(|finding| about.contains(&finding.rule.as_str()));
     }
     let undone = interposed::undone(&view);
+    if let (Some(undone), Some(true)) = (&undone, evidence.sidecar.said.as_ref().map(|said| said.is_done())) {
+        // The client did everything, and in none of that was there anything to be done on the way.
+        return Judged { verdict: Verdict::Unsupported, why: Some(undone.clone()), ..Judged::nothing() };
+    }
     if undone.is_some() {
         // Then this is a case like any other, and not the one that was planned.
         findings.clear();
@@ -151,7 +189,10 @@ pub fn judge(evidence: &Evidence) -> Judged {
         Verdict::Deviates
     } else if !why.is_empty() || outcome.is_none() {
         Verdict::Inconclusive
-    } else if invariants_applied || by_steps && checks.contains_key(steps::STATUS_RULE) {
+    } else if invariants_applied
+        || by_steps && checks.contains_key(steps::STATUS_RULE)
+        || checks.contains_key(driven::SAYS.id)
+    {
         // No invariant is about a connection that ends with its first request, as a step may have it.
         Verdict::Conforms
     } else {
@@ -283,6 +324,8 @@ pub fn rules() -> impl Iterator<Item = RuleInfo> {
             level: CheckLevel::Must,
             cites: &["MS-SMB2 3.2.5.14.12", "MS-SMB2 3.3.5.15.12", "MS-SMB2 3.2.5.1.3", "MS-CIFS 3.3.5.2.3"],
         },
+        driven::NOTICED,
+        driven::SAYS,
         discovery::RULE,
         RuleInfo {
             id: RELAYED_RULE,

@@ -3,6 +3,7 @@
 //! The walk follows the life of the connection and stops at the message where that client gives up; what comes after it
 //! does not count. Where the bytes do not say, there is no outcome, only a reason.
 
+mod furthest;
 mod smb1;
 mod smb2;
 
@@ -28,18 +29,24 @@ pub(crate) fn observe(view: &View<'_>) -> Observed {
 
 fn walk(view: &View<'_>) -> Result<Outcome, String> {
     const NONE: &str = "no connection was recorded";
-    let recorded = view.recorded().first().ok_or(NONE)?;
+    let index = furthest::index(view);
+    let Some(recorded) = view.recorded().get(index as usize) else {
+        return match view.software() {
+            Some(_) => Ok(left()),
+            None => Err(NONE.to_owned()),
+        };
+    };
     if let Some(frame) = recorded.refused {
         return Err(format!("the server's port refused the connection (frame {frame})"));
     }
-    match view.spoken(0) {
+    match view.spoken(index) {
         Spoken::Smb1 => {
-            let connection = view.smb1().first().ok_or(NONE)?;
-            smb1::Walk(Line { view, index: 0, connection }).run()
+            let connection = view.smb1().get(index as usize).ok_or(NONE)?;
+            smb1::Walk(Line { view, index, connection }).run()
         }
         Spoken::Smb2 => {
-            let connection = view.connections().first().ok_or(NONE)?;
-            smb2::Walk(Line { view, index: 0, connection }).run()
+            let connection = view.connections().get(index as usize).ok_or(NONE)?;
+            smb2::Walk(Line { view, index, connection }).run()
         }
     }
 }
@@ -58,6 +65,11 @@ const fn why_refused(status: NtStatus) -> Why {
         NtStatus::ACCESS_DENIED => Why::AccessDenied,
         _ => Why::SessionSetupFailed,
     }
+}
+
+/// A client that people run went away, and nothing on the wire says why.
+fn left() -> Outcome {
+    Outcome::refused(By::Client, Why::Left, None)
 }
 
 /// The refusal of a client that needs a signature and does not get a valid one.

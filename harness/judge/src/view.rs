@@ -10,6 +10,7 @@ pub(crate) use feed::{begins_with_negotiate, feed};
 use crate::steps;
 use evidence::{Connection as Recorded, Conversation, Evidence, Problem, SessionKey, Sidecar, StepRecord};
 use model::scenario::WrongSetup;
+use model::software::PlannedSoftware;
 use model::{Action, As, ClientProfile, Deviation, Dialect, FrameRef, PlannedCase, Step};
 use smb::follow::{Connection, Message, Session};
 use smb::smb1::{self, NegotiateRequest, parse};
@@ -93,6 +94,11 @@ impl<'a> View<'a> {
             Some(sidecar) => Cow::Borrowed(&sidecar.case.client),
             None => Cow::Owned(client::shown(connections.first(), smb1.first())),
         };
+        let client = match sidecar.filter(|sidecar| sidecar.case.software.is_some()) {
+            // What it is set to is known; what it says is what it is.
+            Some(sidecar) => Cow::Owned(client::driven(&sidecar.case.client, &connections, &smb1)),
+            None => client,
+        };
         let faults = Vec::new();
         let mut view =
             Self { recorded: all, problems, keys: session_keys, sidecar, client, connections, smb1, faults };
@@ -112,7 +118,19 @@ impl<'a> View<'a> {
         self.sidecar.is_none()
     }
 
-    /// The client: the planned one, or the one that a capture shows.
+    /// The client that people run, where it is one that did this.
+    #[must_use]
+    pub fn software(&self) -> Option<&'a PlannedSoftware> {
+        self.plan()?.software.as_ref()
+    }
+
+    /// Whether nobody planned what the client does: it is not ours.
+    #[must_use]
+    pub fn is_unplanned(&self) -> bool {
+        self.is_capture() || self.software().is_some()
+    }
+
+    /// The client: the planned one, or the one that the bytes show where nobody planned what it does.
     #[must_use]
     pub fn client(&self) -> &ClientProfile {
         &self.client

@@ -146,19 +146,26 @@ impl Container {
 impl Drop for Container {
     /// Blocks until the container is gone; [`Container::remove`] does not.
     fn drop(&mut self) {
-        let Some(container) = self.container.take() else { return };
-        // Not left to testcontainers: outside a runtime its drop panics, and in the task of a `block_on` it enters
-        // another one, which swallows that task's wake-ups. A thread with a runtime of its own does neither.
-        let removal = std::thread::spawn(move || match Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => drop(runtime.block_on(container.rm())),
-            // Without a runtime there is no way to remove it now; `down` or the next run's sweep will.
-            Err(_) => std::mem::forget(container),
-        });
-        let wait = move || drop(removal.join());
-        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
-            _ => wait(),
+        if let Some(container) = self.container.take() {
+            remove_now(container);
         }
+    }
+}
+
+/// Removes a container, and blocks the thread until it is gone.
+///
+/// Not left to testcontainers: outside a runtime its drop panics, and in the task of a `block_on` it enters another one, which
+/// swallows that task's wake-ups. A thread with a runtime of its own does neither.
+pub(crate) fn remove_now(container: ContainerAsync<GenericImage>) {
+    let removal = std::thread::spawn(move || match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => drop(runtime.block_on(container.rm())),
+        // Without a runtime there is no way to remove it now; `down` or the next run's sweep will.
+        Err(_) => std::mem::forget(container),
+    });
+    let wait = move || drop(removal.join());
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+        _ => wait(),
     }
 }
 

@@ -79,12 +79,11 @@ impl TargetFiles {
 
     /// The build context: every file but those the image does not depend on, so that a change of these does not
     /// build it again.
-    pub(crate) fn context<'a>(&'a self, template: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        let apart = ["target.toml", "expectations.toml", template];
+    pub(crate) fn context<'a>(&'a self, apart: &'a [&'a str]) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.0
             .iter()
             .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
-            .filter(move |(path, _)| !apart.contains(path))
+            .filter(|(path, _)| !apart.contains(path))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::engine::{labels, remove_one};
 use crate::{LabError, Progress, TargetFiles, base};
 use futures_util::{StreamExt, TryStreamExt};
 use model::Target;
-use model::target::ContainerSpec;
+use model::target::BaseImage;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -58,42 +58,54 @@ impl Prepared {
     }
 }
 
-/// The image of a container target, built if it is not there.
+/// What an image is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Recipe<'a> {
+    /// Whose it is.
+    pub(crate) id: &'a str,
+    pub(crate) base: &'a BaseImage,
+    /// The command that says the version.
+    pub(crate) version: &'a [String],
+    pub(crate) files: &'a TargetFiles,
+    /// The files of the folder that are no part of it.
+    pub(crate) apart: &'a [&'a str],
+}
+
+/// An image, built if it is not there.
 pub(crate) async fn prepare(
     docker: &Docker,
     run_id: &str,
-    target: &Target,
-    spec: &ContainerSpec,
-    files: &TargetFiles,
+    recipe: Recipe<'_>,
     progress: &Progress<'_>,
 ) -> Result<Image, LabError> {
-    let tag = tag(target, spec, files);
+    let Recipe { id, base, files, .. } = recipe;
+    let tag = tag(recipe);
     if let Some(image) = finished(docker, &tag).await {
         return Ok(image);
     }
-    files.text(&target.id, "Dockerfile")?;
+    files.text(id, "Dockerfile")?;
     {
-        let _base = Lock::take(&spec.base.image, progress).await;
-        base::ensure(docker, &spec.base, progress).await?;
+        let _base = Lock::take(&base.image, progress).await;
+        base::ensure(docker, base, progress).await?;
     }
     let _lock = Lock::take(&tag, progress).await;
     if let Some(image) = finished(docker, &tag).await {
         return Ok(image);
     }
-    progress(&format!("building the image of {}", target.id));
-    let context = archive::tar(files.context(&spec.template)).map_err(|file| LabError::Files {
-        target: target.id.clone(),
+    progress(&format!("building the image of {id}"));
+    let context = archive::tar(files.context(recipe.apart)).map_err(|file| LabError::Files {
+        target: id.to_owned(),
         file,
         what: "its path is longer than 100 bytes".to_owned(),
     })?;
     let name = format!("{REPOSITORY}:{tag}");
     let mut log = String::new();
-    let failed = |why: String, log: String| LabError::Build { target: target.id.clone(), why, log };
+    let failed = |why: String, log: String| LabError::Build { target: id.to_owned(), why, log };
     let built = build(docker, &name, context, HashMap::new(), &mut log, progress).await;
     if let Err(why) = built {
         return Err(failed(why, log));
     }
-    let version = match version(docker, run_id, target, spec, &name).await {
+    let version = match version(docker, run_id, recipe, &name).await {
         Ok(version) => version,
         Err(why) => return Err(failed(format!("its version cannot be had: {why}"), log)),
     };
@@ -101,7 +113,7 @@ pub(crate) async fn prepare(
     let dockerfile = format!("FROM {name}\n");
     let context = archive::tar([("Dockerfile", dockerfile.as_bytes())]).unwrap_or_default();
     let known =
-        HashMap::from([(VERSION.to_owned(), version), (crate::owner::TARGET.to_owned(), target.id.clone())]);
+        HashMap::from([(VERSION.to_owned(), version), (crate::owner::TARGET.to_owned(), id.to_owned())]);
     if let Err(why) = build(docker, &name, context, known, &mut log, &|_| {}).await {
         return Err(failed(why, log));
     }
@@ -112,21 +124,21 @@ pub(crate) async fn prepare(
 }
 
 /// The tag that names this content: the same files make the same tag, on every machine.
-fn tag(target: &Target, spec: &ContainerSpec, files: &TargetFiles) -> String {
+fn tag(Recipe { id, base, version, files, apart }: Recipe<'_>) -> String {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
         hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
         hash.update(bytes);
     };
-    add(spec.base.image.as_bytes());
-    spec.version.iter().for_each(|word| add(word.as_bytes()));
-    for (path, bytes) in files.context(&spec.template) {
+    add(base.image.as_bytes());
+    version.iter().for_each(|word| add(word.as_bytes()));
+    for (path, bytes) in files.context(apart) {
         add(path.as_bytes());
         add(bytes);
     }
     let hash = hex::encode(hash.finalize());
     // A tag starts with a letter, a digit or an underscore, and has 128 characters at most.
-    let id: String = target.id.trim_start_matches(['.', '-']).chars().take(100).collect();
+    let id: String = id.trim_start_matches(['.', '-']).chars().take(100).collect();
     format!("{id}-{}", hash.get(..16).unwrap_or(&hash))
 }
 
@@ -171,20 +183,14 @@ async fn build(
         .unwrap_or_else(|_| Err(format!("it took longer than {} s", BUILD.as_secs())))
 }
 
-/// Runs the target's version command in a container of its own; its first line of output.
-async fn version(
-    docker: &Docker,
-    run_id: &str,
-    target: &Target,
-    spec: &ContainerSpec,
-    image: &str,
-) -> Result<String, String> {
+/// Runs the version command in a container of its own; its first line of output.
+async fn version(docker: &Docker, run_id: &str, recipe: Recipe<'_>, image: &str) -> Result<String, String> {
     let body = ContainerCreateBody {
         image: Some(image.to_owned()),
         // An empty string clears the image's own entry point.
         entrypoint: Some(vec![String::new()]),
-        cmd: Some(spec.version.clone()),
-        labels: Some(labels(run_id, &target.id)),
+        cmd: Some(recipe.version.to_vec()),
+        labels: Some(labels(run_id, recipe.id)),
         ..ContainerCreateBody::default()
     };
     let created =
@@ -205,7 +211,7 @@ async fn version(
     let said = said.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())?;
     match said.lines().next().map(str::trim) {
         Some(line) if line.starts_with(|c: char| c.is_ascii_digit()) => Ok(line.to_owned()),
-        _ => Err(format!("`{}` printed `{}`, no version", spec.version.join(" "), said.trim())),
+        _ => Err(format!("`{}` printed `{}`, no version", recipe.version.join(" "), said.trim())),
     }
 }
 

@@ -1,12 +1,14 @@
 //! One run's lab.
 
+use crate::client::{self, Client, PreparedClient};
 use crate::config::Setting;
 use crate::container::Container;
 use crate::embedded::{self, Embedded};
+use crate::image::Recipe;
 use crate::server::Running;
 use crate::{Account, Effective, LabError, Prepared, Progress, Server, TargetFiles, engine, image};
 use model::target::TargetKind;
-use model::{ServerPolicy, Target};
+use model::{ServerPolicy, Software, Target};
 use testcontainers::bollard::Docker;
 
 /// What a lab must know.
@@ -76,7 +78,10 @@ impl Lab {
         let image = match &target.container {
             Some(spec) if target.kind == TargetKind::Container => {
                 let docker = self.docker(&target.id)?;
-                Some(image::prepare(docker, &self.run_id, target, spec, files, progress).await?)
+                let apart = ["target.toml", "expectations.toml", spec.template.as_str()];
+                let recipe =
+                    Recipe { id: &target.id, base: &spec.base, version: &spec.version, files, apart: &apart };
+                Some(image::prepare(docker, &self.run_id, recipe, progress).await?)
             }
             _ => None,
         };
@@ -120,6 +125,53 @@ impl Lab {
             }
             (Setting::Configuration(_), _, _) => Err(error("it has no image".to_owned())),
         }
+    }
+
+    /// Makes the image of a client that people run, where there is none.
+    ///
+    /// # Errors
+    /// As [`Lab::prepare`]; also for a client that has no container.
+    pub async fn prepare_client(
+        &self,
+        software: &Software,
+        files: &TargetFiles,
+        progress: &Progress<'_>,
+    ) -> Result<PreparedClient, LabError> {
+        let id = &software.id;
+        let Some(spec) = &software.container else {
+            return Err(LabError::Start { target: id.clone(), why: "it has no container".to_owned() });
+        };
+        let recipe = Recipe {
+            id,
+            base: &spec.base,
+            version: &spec.version,
+            files,
+            apart: &["client.toml", "expectations.toml"],
+        };
+        let image = image::prepare(self.docker(id)?, &self.run_id, recipe, progress).await?;
+        Ok(PreparedClient { id: id.clone(), spec: spec.clone(), image })
+    }
+
+    /// Starts the container of a client, and returns when cases can be driven in it. It reaches nothing but the sockets of its
+    /// slots.
+    ///
+    /// # Errors
+    /// [`LabError::NoEngine`], [`LabError::Start`], [`LabError::NotReady`].
+    pub async fn start_client(&self, prepared: &PreparedClient) -> Result<Client, LabError> {
+        let docker = self.docker(&prepared.id)?;
+        let account = self.account()?;
+        client::start(docker, &self.run_id, prepared, &account).await
+    }
+
+    /// The account of this run's servers.
+    ///
+    /// # Errors
+    /// The operating system gave no random bytes for a password.
+    fn account(&self) -> Result<Account, LabError> {
+        self.account.clone().map_err(|e| LabError::Start {
+            target: "a client".to_owned(),
+            why: format!("there is no password: {e}"),
+        })
     }
 
     /// Removes every container of this run, whatever has become of its [`Server`]: also after a signal. May be called

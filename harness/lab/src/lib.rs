@@ -11,6 +11,7 @@
 mod account;
 mod archive;
 mod base;
+mod client;
 mod config;
 mod container;
 mod embedded;
@@ -24,6 +25,7 @@ mod ready;
 mod server;
 
 pub use account::{Account, Password};
+pub use client::{Client, PreparedClient, Slot, Work};
 pub use config::Effective;
 pub use error::LabError;
 pub use files::TargetFiles;

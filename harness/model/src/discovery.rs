@@ -226,7 +226,10 @@ pub fn plan_discovery(target: &Target, cases: &[PlannedCase]) -> Option<PlannedD
     }
     let runnable = cases.iter().filter(|case| case.target == target.id && case.unsupported.is_none());
     let server = runnable.map(|case| &case.server).min_by_key(|policy| {
-        (policy.dialects.0, Reverse(policy.dialects.1), policy.signing == Signing::Required, *policy)
+        // SMB1 first: it has questions of its own.
+        let speaks = |dialect: &&Dialect| (policy.dialects.0..=policy.dialects.1).contains(*dialect);
+        let many = Dialect::ALL.iter().filter(speaks).count();
+        (Reverse(many), policy.signing == Signing::Required, *policy)
     })?;
     let claims = claims(target, server);
     Some(PlannedDiscovery { server: Some(server.clone()), claims, failed_logons: true })
@@ -244,10 +247,13 @@ fn claims(target: &Target, policy: &ServerPolicy) -> Claims {
     for algorithm in Algorithm::ALL.iter().filter(|it| it.smb2_id().is_some()) {
         let set = policy.algorithms.as_ref().is_none_or(|set| set.contains(algorithm));
         let has = target.signing_capabilities.contains(algorithm);
-        claim(Topic::Signing(*algorithm), yes(has && set));
+        // They are selected by a context that 3.1.1 alone has.
+        claim(Topic::Signing(*algorithm), yes(has && set && highest == Dialect::Smb311));
     }
     let required = policy.signing == Signing::Required;
-    claim(Topic::Smb2Mode, if required { "required" } else { "not-required" });
+    if highest > Dialect::Nt1 {
+        claim(Topic::Smb2Mode, if required { "required" } else { "not-required" });
+    }
     if required && lowest == Dialect::Nt1 {
         claim(Topic::Smb1Mode, "required");
     }

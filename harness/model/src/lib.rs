@@ -22,6 +22,7 @@ pub mod results;
 pub mod scenario;
 pub mod selftest;
 pub mod settings;
+pub mod software;
 pub mod status;
 pub mod target;
 pub mod words;
@@ -38,6 +39,7 @@ pub use predict::predict;
 pub use profile::{ClientProfile, Encryption, ServerPolicy, SigningOffer};
 pub use results::{CaseResult, Results};
 pub use scenario::{Action, Deviation, Scenario, Step};
+pub use software::Software;
 pub use status::NtStatus;
 pub use target::Target;
 pub use words::{

@@ -74,6 +74,8 @@ words! {
         TreeConnectFailed = "tree-connect-failed",
         /// What the server sent is not SMB2.
         NotSmb = "not-smb",
+        /// The client went away, and nothing on the wire says why.
+        Left = "left",
     }
 }
 

@@ -9,7 +9,10 @@ use crate::outcome::{CheckLevel, Outcome};
 use crate::predict::predict;
 use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
 use crate::results::RunInfo;
-use crate::scenario::{Action, AlgorithmAxis, ClientDialects, Expect, ProfileAxis, Protocol, Scenario, Step};
+use crate::scenario::{
+    Action, AlgorithmAxis, ClientDialects, Expect, ProfileAxis, Protocol, Scenario, SoftwareAxis, Step,
+};
+use crate::software::{PlannedSoftware, Setting, Software};
 use crate::target::Target;
 use crate::words::{
     Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login,
@@ -49,6 +52,9 @@ pub struct PlannedCase {
     /// How strongly that is meant, where it is that somebody notices.
     #[serde(default = "must")]
     pub level: CheckLevel,
+    /// The client, where it is one that people run: it does what it does, and no steps are planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software: Option<PlannedSoftware>,
     /// What stands between client and server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interposed: Option<Interposed>,
@@ -205,6 +211,8 @@ pub(crate) struct CellValues {
     offer: Option<SigningOffer>,
     interposed: Option<Interposed>,
     profile: Option<KnownClient>,
+    software: Option<Software>,
+    setting: Setting,
     mapping: Mapping,
 }
 
@@ -275,6 +283,8 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
         offer: None,
         interposed: None,
         profile: None,
+        software: None,
+        setting: Setting::Default,
         mapping: Mapping::Ordinary,
     };
     let all = vec![one];
@@ -291,6 +301,8 @@ pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
         c.interposed = Some(Interposed::Defect(name.clone()));
     });
     let all = with_profiles(all, scenario);
+    let all = with_software(all, scenario);
+    let all = vary(all, "setting", axes.setting.as_ref(), |c, s| c.setting = *s);
     let all = vary(all, "mapping", axes.mapping.as_ref(), |c, m| c.mapping = *m);
     let all = vary(all, "client", axes.client.as_ref(), |c, s| c.client = *s);
     let all = vary(all, "client.guest", axes.client_guest.as_ref(), |c, g| c.client_guest = *g);
@@ -326,6 +338,23 @@ fn with_profiles(cells: Vec<CellValues>, scenario: &Scenario) -> Vec<CellValues>
     cells.iter().flat_map(|cell| clients.iter().map(|client| one(cell, client))).collect()
 }
 
+/// A cell for each client that people run, as far as they are known to the scenario.
+fn with_software(cells: Vec<CellValues>, scenario: &Scenario) -> Vec<CellValues> {
+    let Some(axis) = &scenario.axes.software else { return cells };
+    let is_wanted = |software: &&Software| match axis {
+        SoftwareAxis::Each => true,
+        SoftwareAxis::These(these) => these.contains(&software.id),
+    };
+    let all: Vec<&Software> = scenario.software.iter().filter(is_wanted).collect();
+    let one = |cell: &CellValues, software: &Software| {
+        let mut cell = cell.clone();
+        cell.axes.insert("software".to_owned(), software.id.clone());
+        cell.software = Some(software.clone());
+        cell
+    };
+    cells.iter().flat_map(|cell| all.iter().map(|software| one(cell, software))).collect()
+}
+
 /// The algorithm axis depends on the dialect: only what the dialect allows makes a cell.
 fn with_algorithms(cells: Vec<CellValues>, axis: Option<&AlgorithmAxis>) -> Vec<CellValues> {
     let Some(axis) = axis else { return cells };
@@ -356,13 +385,14 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
     let about: Option<String> =
         about.filter_map(|step| target.is_without(step.action)).next().map(str::to_owned);
     steps.retain(|step| target.is_without(step.action).is_none());
-    let mut client = match &cell.profile {
-        Some(known) => {
+    let mut client = match (&cell.profile, &cell.software) {
+        (_, Some(software)) => software.profile(cell.setting),
+        (Some(known), None) => {
             // Who knows SMB1 and SMB2 asks for both at once (3.2.4.2.2.1).
             steps.splice(..0, multi_protocol(&known.dialects.is));
             known.profile()
         }
-        None => probe(scenario, &cell, &steps),
+        (None, None) => probe(scenario, &cell, &steps),
     };
     if cell.mapping == Mapping::RequireIntegrity {
         client.signing = Signing::Required;
@@ -388,7 +418,15 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         .declares_unsupported(&scenario.id, &cell.axes)
         .map(str::to_owned)
         .or(about)
-        .or_else(|| target.cannot_be_set_to(&server));
+        .or_else(|| target.cannot_be_set_to(&server))
+        .or_else(|| cell.software.as_ref().and_then(|software| cannot_be_set(software, cell.setting)));
+    let setting = cell.setting;
+    let software = cell.software.map(|software| PlannedSoftware {
+        word: software.signing.get(&setting).cloned().unwrap_or_default(),
+        id: software.id,
+        setting,
+        says: software.says,
+    });
     let id = CaseId::new(&scenario.id, &cell.axes, &target.id);
     PlannedCase {
         reproduce: format!("countersign run --case {id}"),
@@ -403,10 +441,17 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         steps,
         expect: scenario.expect,
         level: scenario.level,
+        software,
         interposed: cell.interposed,
         cites: scenario.cites.clone(),
         unsupported,
     }
+}
+
+/// Why a client that people run has no such cell: it has no setting for it.
+fn cannot_be_set(software: &Software, setting: Setting) -> Option<String> {
+    let has = software.signing.contains_key(&setting);
+    (!has).then(|| format!("the client has no setting that says of signing: {setting}"))
 }
 
 /// The client of a cell that names none: what the axes say, and nothing else.

@@ -6,6 +6,7 @@ use crate::expectation::{Condition, ExpectationState, ExpectedOutcome};
 use crate::frame::Frame;
 use crate::outcome::{CheckLevel, Finding, Outcome, Verdict};
 use crate::plan::{Plan, PlannedCase};
+use crate::software::SoftwareResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,6 +123,9 @@ pub struct CaseResult {
     /// The messages that the findings are about, and what led to them, decoded; a few, and only where there are findings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<Frame>,
+    /// What the client made of it, where it is one that people run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software: Option<SoftwareResult>,
     /// The pcapng, relative to the run folder.
     pub evidence: Option<String>,
     /// The command that runs this case again.
@@ -147,6 +151,7 @@ impl CaseResult {
             checks: BTreeMap::new(),
             findings: Vec::new(),
             frames: Vec::new(),
+            software: None,
             evidence: None,
             reproduce: case.reproduce.clone(),
             millis: 0,

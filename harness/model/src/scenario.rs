@@ -7,7 +7,7 @@ mod deviation;
 mod order;
 mod step;
 
-pub use axes::{AlgorithmAxis, AxisValues, EachOr, OfferedId, ProfileAxis};
+pub use axes::{AlgorithmAxis, AxisValues, EachOr, OfferedId, ProfileAxis, SoftwareAxis};
 pub use deviation::{
     Deviation, HeaderField, WrongFlag, WrongMessageId, WrongNegotiate, WrongSession, WrongSetup,
     WrongSignature, WrongValidate,
@@ -18,6 +18,7 @@ use crate::case::{Axes, is_slug};
 use crate::client::KnownClient;
 use crate::outcome::CheckLevel;
 use crate::plan;
+use crate::software::Software;
 use crate::words::Dialect;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,11 +51,15 @@ pub struct Scenario {
     /// Which dialects the client offers besides that of the cell.
     #[serde(default, rename = "client-dialects")]
     pub client_dialects: ClientDialects,
-    /// What to do, in order.
+    /// What to do, in order; nothing where a client that people run does what it does.
+    #[serde(default)]
     pub step: Vec<Step>,
     /// The clients that its `profile` axis can name; see [`Scenario::with_clients`].
     #[serde(skip)]
     pub clients: Vec<KnownClient>,
+    /// The clients that its `software` axis can name; see [`Scenario::with_software`].
+    #[serde(skip)]
+    pub software: Vec<Software>,
 }
 
 const fn must() -> CheckLevel {
@@ -119,9 +124,7 @@ impl Scenario {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.step.is_empty() {
-            return Err("it has no [[step]]".to_owned());
-        }
+        self.check_software()?;
         let axes = &self.axes;
         let words = axes.words();
         if let Some((name, _)) = words.iter().find(|(_, words)| words.is_empty()) {
@@ -157,7 +160,8 @@ impl Scenario {
         if axes.attack.is_some() && axes.defect.is_some() {
             return Err("an interposer does one thing: take `attack` or `defect`".to_owned());
         }
-        if axes.attack.is_none() && matches!(self.expect, Expect::Noticed | Expect::RelayFails) {
+        let faulty = axes.software.is_some() && axes.defect.is_some() && self.expect == Expect::Noticed;
+        if axes.attack.is_none() && !faulty && matches!(self.expect, Expect::Noticed | Expect::RelayFails) {
             return Err("expect = \"noticed\" and \"relay-fails\" are for scenarios with the axis `attack`"
                 .to_owned());
         }
@@ -191,6 +195,67 @@ impl Scenario {
             self.check_cells().map_err(error)?;
         }
         Ok(self)
+    }
+
+    /// Makes the clients known to the scenario that people run. Without that, one that varies them has no cells.
+    ///
+    /// # Errors
+    /// Its `software` axis names another one.
+    pub fn with_software(mut self, file: &str, software: &[Software]) -> Result<Self, ScenarioError> {
+        if let Some(SoftwareAxis::These(these)) = &self.axes.software
+            && let Some(unknown) = these.iter().find(|id| !software.iter().any(|known| known.id == **id))
+        {
+            let known: Vec<&str> = software.iter().map(|known| known.id.as_str()).collect();
+            let message = format!("axis `software`: there is no client `{unknown}`: {}", known.join(", "));
+            return Err(ScenarioError { file: file.to_owned(), message });
+        }
+        if self.axes.software.is_some() {
+            self.software = software.to_vec();
+        }
+        Ok(self)
+    }
+
+    /// Who does it: the probe, step by step, or a client that people run, which does what it does.
+    fn check_software(&self) -> Result<(), String> {
+        let axes = &self.axes;
+        if axes.software.is_none() {
+            if axes.setting.is_some() {
+                return Err(
+                    "`setting` is about a client that `software` names: its own axis is `client`".to_owned()
+                );
+            }
+            return match self.step.is_empty() {
+                true => Err("it has no [[step]]".to_owned()),
+                false => Ok(()),
+            };
+        }
+        if !self.step.is_empty() {
+            return Err(
+                "a client that `software` names does what it does: leave the [[step]]s out".to_owned()
+            );
+        }
+        let own = [
+            "client",
+            "client.guest",
+            "dialect",
+            "algorithm",
+            "generation",
+            "extended-security",
+            "offer",
+            "profile",
+            "mapping",
+            "deviation",
+        ];
+        if let Some((axis, _)) = axes.words().iter().find(|(axis, _)| own.contains(axis)) {
+            return Err(format!("a client that `software` names has its own `{axis}`: leave that axis out"));
+        }
+        if !matches!(self.expect, Expect::Policy | Expect::Noticed) {
+            return Err("of a client that `software` names, expect \"policy\" or \"noticed\"".to_owned());
+        }
+        if self.expect == Expect::Policy && (axes.attack.is_some() || axes.defect.is_some()) {
+            return Err("what is done on the way is to be noticed: say expect = \"noticed\"".to_owned());
+        }
+        Ok(())
     }
 
     /// What a step has that does not belong to it, or lacks.
@@ -274,8 +339,8 @@ impl Scenario {
 
     /// What can only be seen cell by cell.
     fn check_cells(&self) -> Result<(), String> {
-        if self.axes.profile.is_some() && self.clients.is_empty() {
-            return Ok(()); // It has no cells yet.
+        if self.axes.profile.is_some() && self.clients.is_empty() || self.axes.software.is_some() {
+            return Ok(()); // It has no cells yet, or no steps.
         }
         let mut taken = vec![false; self.step.len()];
         for cell in plan::cells(self) {

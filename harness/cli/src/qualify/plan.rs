@@ -65,7 +65,7 @@ impl Server {
         let guests = guest.is_some();
         let shares = Shares { guest: guest.unwrap_or_else(|| share.clone()), share };
         let target = file.target(NAME, shares, args.allow_failed_logons);
-        check_rules(&target)?;
+        check_rules(&format!("target {}", target.id), &target.expectations)?;
         let mut step = BTreeMap::new();
         for (axis, word) in &args.step {
             if step.insert(axis.clone(), word.clone()).is_some_and(|other| other != *word) {

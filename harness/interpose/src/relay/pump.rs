@@ -1,5 +1,6 @@
 //! One connection: what came from one side goes to the other, and what crosses the server's side is recorded.
 
+use super::listen::Stream;
 use super::{Engine, Shared};
 use evidence::{Direction, End};
 use smb::follow::Way;
@@ -9,9 +10,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How much is taken from a socket at once.
@@ -20,7 +20,7 @@ const READ: usize = 64 << 10;
 const QUEUED: usize = 1 << 20;
 
 /// Relays one client until both sides have ended.
-pub(super) async fn relay(client: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+pub(super) async fn relay(client: Box<dyn Stream>, peer: SocketAddr, shared: Arc<Shared>) {
     let limits = shared.options.limits;
     let upstream = shared.options.upstream;
     let over = Instant::now() + limits.time;
@@ -36,9 +36,16 @@ pub(super) async fn relay(client: TcpStream, peer: SocketAddr, shared: Arc<Share
     };
     // Without it every small message waits for a delayed acknowledgement. A socket that cannot has other troubles, which
     // show when it is used.
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let _ = server.set_nodelay(true);
     let local = server.local_addr().ok();
-    let connection = shared.books().recorder.connect_for(peer, local, upstream, false, SystemTime::now());
+    let connection = {
+        let (mut books, now) = (shared.books(), SystemTime::now());
+        if shared.options.near {
+            // It has the same number there.
+            books.near.connect(peer, upstream, now);
+        }
+        books.recorder.connect_for(peer, local, upstream, false, now)
+    };
     let mut pump = Pump {
         engine: Engine::new(&shared.options),
         splitters: [Splitter::new(limits.message), Splitter::new(limits.message)],
@@ -117,13 +124,15 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(&mut self, client: TcpStream, server: TcpStream, mut over: Instant) {
-        let (mut from_client, mut into_client) = client.into_split();
+    async fn run(&mut self, client: Box<dyn Stream>, server: TcpStream, mut over: Instant) {
+        let (mut from_client, mut into_client) = tokio::io::split(client);
         let (mut from_server, mut into_server) = server.into_split();
         let (mut client_buffer, mut server_buffer) = (vec![0; READ], vec![0; READ]);
         let mut closing = false;
         loop {
-            shut(&mut self.to_client, &mut into_client).await;
+            if shut(&mut self.to_client, &mut into_client).await {
+                self.near_end(Direction::ToClient, End::Fin);
+            }
             if shut(&mut self.to_server, &mut into_server).await {
                 self.end(Direction::ToServer, End::Fin);
             }
@@ -138,10 +147,14 @@ impl Pump {
             let reads_server = !self.to_client.ended && self.to_client.queued < QUEUED;
             tokio::select! {
                 read = from_client.read(&mut client_buffer), if reads_client => match read {
-                    Ok(0) => self.to_server.ended = true,
+                    Ok(0) => {
+                        self.near_end(Direction::ToServer, End::Fin);
+                        self.to_server.ended = true;
+                    }
                     Ok(read) => self.take(Way::ToServer, client_buffer.get(..read).unwrap_or_default()),
                     Err(_) => {
                         // It is gone: nothing more comes from it, and it takes nothing more.
+                        self.near_end(Direction::ToServer, End::Rst);
                         self.to_server.ended = true;
                         self.to_client.die();
                     }
@@ -159,7 +172,11 @@ impl Pump {
                     }
                 },
                 written = into_client.write(self.to_client.front()), if !self.to_client.is_empty() => match written {
-                    Ok(written) => self.to_client.advance(written),
+                    Ok(written) => {
+                        let bytes = self.to_client.front().get(..written).unwrap_or_default();
+                        self.near(Direction::ToClient, bytes);
+                        self.to_client.advance(written);
+                    }
                     Err(_) => self.to_client.die(),
                 },
                 written = into_server.write(self.to_server.front()), if !self.to_server.is_empty() => match written {
@@ -189,8 +206,9 @@ impl Pump {
 
     /// Takes what came from one side.
     fn take(&mut self, way: Way, bytes: &[u8]) {
-        if way == Way::ToClient {
-            self.record(Direction::ToClient, bytes);
+        match way {
+            Way::ToClient => self.record(Direction::ToClient, bytes),
+            Way::ToServer => self.near(Direction::ToServer, bytes),
         }
         let limit = self.shared.options.limits.total;
         let total = {
@@ -264,6 +282,19 @@ impl Pump {
         self.shared.books().recorder.data(self.connection, direction, bytes, SystemTime::now());
     }
 
+    /// Records what crossed the client's side, where that is wanted.
+    fn near(&self, direction: Direction, bytes: &[u8]) {
+        if self.shared.options.near {
+            self.shared.books().near.data(self.connection, direction, bytes, SystemTime::now());
+        }
+    }
+
+    fn near_end(&self, direction: Direction, end: End) {
+        if self.shared.options.near {
+            self.shared.books().near.end(self.connection, direction, end, SystemTime::now());
+        }
+    }
+
     fn end(&self, direction: Direction, end: End) {
         self.shared.books().recorder.end(self.connection, direction, end, SystemTime::now());
     }
@@ -277,7 +308,7 @@ impl Drop for Pump {
 }
 
 /// Tells one side that nothing more comes, once everything that came is written; whether that was now.
-async fn shut(pipe: &mut Pipe, half: &mut OwnedWriteHalf) -> bool {
+async fn shut(pipe: &mut Pipe, half: &mut (impl AsyncWrite + Unpin)) -> bool {
     if !pipe.ended || pipe.dead || pipe.shut || !pipe.is_empty() {
         return false;
     }

@@ -5,6 +5,7 @@
 mod break_unsigned;
 mod cancel_unanswered;
 mod cancel_verified;
+mod client_signs;
 mod encrypt_data;
 mod final_setup_signed;
 mod interim_signature_zero;
@@ -49,6 +50,7 @@ const SMB2: &[Invariant] = &[
     cancel_verified::RULE,
     cancel_unanswered::RULE,
     validate_negotiate::RULE,
+    client_signs::RULE,
 ];
 
 /// One rule that holds in every case.

@@ -1,6 +1,6 @@
 //! The walk along a connection of SMB1.
 
-use super::{invalid_signature, why_refused};
+use super::{invalid_signature, left, why_refused};
 use crate::line::{Line, never};
 use crate::smb1;
 use model::outcome::{As, By, Counted, Kind, Why};
@@ -50,13 +50,33 @@ impl<'v> Walk<'v> {
             Ok(settled) => settled,
             Err(refused) => return Ok(about(refused, Some(smb1::identity(session)))),
         };
-        if settled.verifies && self.gives_up(session) {
+        if settled.verifies && self.gives_up(session) && !(self.is_driven() && self.did_more(session)) {
             return Ok(about(invalid_signature(), Some(settled.identity)));
         }
         if let Some(refused) = self.mount(session)? {
             return Ok(about(refused, Some(settled.identity)));
         }
         self.traffic(&settled, session)
+    }
+
+    /// Whether it is a client that people run: what it makes of something is what it does then.
+    fn is_driven(&self) -> bool {
+        self.0.view.software().is_some()
+    }
+
+    /// Whether the client goes on after a message: it asks for something more than to leave.
+    fn goes_on(&self, index: usize) -> bool {
+        let leaves = [Command::LOGOFF_ANDX, Command::TREE_DISCONNECT, Command::CLOSE];
+        self.0.requests_after(index).any(|request| !leaves.contains(&request.command()))
+    }
+
+    /// Whether the client went on after the first wrong answer.
+    fn did_more(&self, session: &Session) -> bool {
+        let messages = self.0.connection.messages.iter().enumerate().skip(session.established + 1);
+        let mut wrong = messages.filter(|(_, response)| {
+            response.way == Way::ToClient && !response.is_oplock_break() && !response.signature.is_valid()
+        });
+        wrong.next().is_some_and(|(index, _)| self.goes_on(index))
     }
 
     /// NEGOTIATE: what was settled, or the refusal ([MS-CIFS] 3.2.5.2).
@@ -111,7 +131,11 @@ impl<'v> Walk<'v> {
     /// SESSION_SETUP_ANDX: the session, or the refusal.
     fn session(&self) -> Result<Result<&'v Session, Outcome>, String> {
         let is_setup = |m: &Message| m.command() == Command::SESSION_SETUP_ANDX;
-        let Some(mut request) = self.0.first("SESSION_SETUP_ANDX", is_setup)? else {
+        let first = match self.0.first("SESSION_SETUP_ANDX", is_setup) {
+            Err(_) if self.is_driven() => return Ok(Err(left())),
+            first => first?,
+        };
+        let Some(mut request) = first else {
             return Ok(Err(self.0.lost()));
         };
         loop {
@@ -132,6 +156,7 @@ impl<'v> Walk<'v> {
             request = match self.0.requests_after(after).find(|r| is_setup(r)) {
                 Some(next) => next,
                 None if self.0.server_ended() => return Ok(Err(self.0.lost())),
+                None if self.is_driven() => return Ok(Err(left())),
                 None => {
                     let frame = response.frame;
                     return Err(format!(
@@ -145,7 +170,8 @@ impl<'v> Walk<'v> {
     /// What the session settles, or the refusal by a client that does not take such a session.
     fn settle(&self, targets: bool, session: &Session) -> Result<Result<Settled, Outcome>, String> {
         let identity = smb1::identity(session);
-        if let Some(refused) = refuses_identity(self.0.view.client(), identity) {
+        let stays = self.is_driven() && self.goes_on(session.established);
+        if let Some(refused) = refuses_identity(self.0.view.client(), identity).filter(|_| !stays) {
             return Ok(Err(refused));
         }
         let verifies = targets && identity == As::User;
@@ -156,7 +182,7 @@ impl<'v> Walk<'v> {
             if signature.is_some_and(smb1::is_something) {
                 self.0.view.smb1_verifiable(self.0.index, session)?;
             }
-            if !signature.is_some_and(smb::smb1::follow::Signature::is_valid) {
+            if !signature.is_some_and(smb::smb1::follow::Signature::is_valid) && !stays {
                 return Ok(Err(invalid_signature()));
             }
         } else {
@@ -186,6 +212,7 @@ impl<'v> Walk<'v> {
         let Some(request) = self.0.requests_after(session.established).find(mounts) else {
             let planned = self.0.view.steps().iter().any(|s| s.action == model::Action::TreeConnect);
             return match planned {
+                _ if self.is_driven() => Ok(Some(if self.0.server_ended() { self.0.lost() } else { left() })),
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),
                 true => Err(never("TREE_CONNECT_ANDX")),
                 false => Ok(None),
@@ -220,7 +247,7 @@ impl<'v> Walk<'v> {
             }
             let answer = self.0.answer_to(request);
             // A capture may end before an answer comes.
-            if self.0.view.is_capture() && !self.0.server_ended() && !matches!(answer, Ok(Some(_))) {
+            if self.0.view.is_unplanned() && !self.0.server_ended() && !matches!(answer, Ok(Some(_))) {
                 continue;
             }
             if answer?.is_none() {
@@ -235,6 +262,9 @@ impl<'v> Walk<'v> {
         }
         if self.0.server_ended() && !self.0.all_steps_sent() {
             return Ok(Outcome { signed: Some(counted), ..refused(Why::Disconnected, None) });
+        }
+        if answered == 0 && self.is_driven() {
+            return Ok(Outcome { dialect: Some(Dialect::Nt1), identity: Some(settled.identity), ..left() });
         }
         if answered == 0 {
             return Err(never("anything after the mount"));

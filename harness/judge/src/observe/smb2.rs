@@ -2,7 +2,7 @@
 
 mod captured;
 
-use super::{invalid_signature, why_refused};
+use super::{invalid_signature, left, why_refused};
 use crate::contexts;
 use crate::line::{Line, final_response, never};
 use crate::steps;
@@ -29,9 +29,13 @@ struct Settled {
 
 impl<'v> Walk<'v> {
     pub(super) fn run(&self) -> Result<Outcome, String> {
-        let negotiated = match self.negotiate()? {
-            Ok(negotiated) => negotiated,
-            Err(refused) => return Ok(refused),
+        let negotiated = match (self.negotiate()?, &self.0.connection.negotiated) {
+            (Ok(negotiated), _) => negotiated,
+            // It was to give up, and logged on all the same.
+            (Err(refused), Some(negotiated)) if self.is_overlooked(&refused, 0, Command::SESSION_SETUP) => {
+                negotiated
+            }
+            (Err(refused), _) => return Ok(refused),
         };
         let dialect = negotiated.dialect.ok_or("the dialect that was negotiated has no name")?;
         let about =
@@ -52,6 +56,31 @@ impl<'v> Walk<'v> {
             return Ok(about(refused, Some(settled.identity)));
         }
         self.traffic(&settled, session)
+    }
+
+    /// Whether it is a client that people run: what it makes of something is what it does then.
+    fn is_driven(&self) -> bool {
+        self.0.view.software().is_some()
+    }
+
+    /// Whether the client goes on after a message: it asks for something more than to leave.
+    fn goes_on(&self, index: usize) -> bool {
+        let leaves = [Command::LOGOFF, Command::TREE_DISCONNECT, Command::CLOSE];
+        self.0.requests_after(index).any(|request| !leaves.contains(&request.command()))
+    }
+
+    /// Whether there is more behind the mount than leaving.
+    fn does_something(&self, session: &Session) -> bool {
+        let leaves = [Command::LOGOFF, Command::TREE_DISCONNECT, Command::CLOSE];
+        let after = self.0.requests_after(session.established);
+        after.filter(|request| is_ordinary(request)).any(|request| !leaves.contains(&request.command()))
+    }
+
+    /// Whether a client that people run did not refuse what one has to refuse: it went on to this.
+    fn is_overlooked(&self, refused: &Outcome, index: usize, next: Command) -> bool {
+        self.is_driven()
+            && refused.by == Some(By::Client)
+            && self.0.requests_after(index).any(|request| request.command() == next)
     }
 
     /// NEGOTIATE: what was settled, or the refusal (3.2.5.2).
@@ -79,7 +108,12 @@ impl<'v> Walk<'v> {
             return Ok(Err(self.0.lost()));
         };
         let Some(response) = self.0.answer_to(request)? else {
-            return Ok(Err(self.0.lost()));
+            // A server that has SMB1 alone knows no such message, and ends the connection ([MS-CIFS] 3.3.5.2).
+            let smb1_alone = self.0.view.plan().is_some_and(|case| case.server.dialects.1 == Dialect::Nt1);
+            return Ok(Err(match smb1_alone && !self.0.garbage() {
+                true => Outcome::refused(By::Server, Why::NoCommonDialect, None),
+                false => self.0.lost(),
+            }));
         };
         let refused = |by, why, status| Ok(Err(Outcome::refused(by, why, status)));
         let status = response.header.status;
@@ -128,7 +162,11 @@ impl<'v> Walk<'v> {
             return Ok(Ok(session));
         }
         let is_setup = |m: &Message| m.command() == Command::SESSION_SETUP && !self.is_to_fail(m);
-        let Some(mut request) = self.0.first("SESSION_SETUP", is_setup)? else {
+        let first = match self.0.first("SESSION_SETUP", is_setup) {
+            Err(_) if self.is_driven() => return Ok(Err(left())),
+            first => first?,
+        };
+        let Some(mut request) = first else {
             return Ok(Err(self.0.lost()));
         };
         loop {
@@ -152,6 +190,7 @@ impl<'v> Walk<'v> {
             request = match next {
                 Some(next) => next,
                 None if self.0.server_ended() => return Ok(Err(self.0.lost())),
+                None if self.is_driven() => return Ok(Err(left())),
                 None => {
                     let frame = response.frame;
                     return Err(format!(
@@ -178,7 +217,8 @@ impl<'v> Walk<'v> {
     ) -> Result<Settled, Outcome> {
         let client = self.0.view.client();
         let identity = self.0.view.identity(session);
-        if let Some(refused) = refuses_identity(client, identity) {
+        let stays = self.is_driven() && self.goes_on(session.established);
+        if let Some(refused) = refuses_identity(client, identity).filter(|_| !stays) {
             return Err(refused);
         }
         let encrypted = dialect.is_smb3() && session.flags.contains(SessionFlags::ENCRYPT_DATA);
@@ -187,7 +227,8 @@ impl<'v> Walk<'v> {
         let verifies = required && identity == As::User && !encrypted;
         let last = &self.0.connection.messages[session.established];
         let flag_needed = dialect == Dialect::Smb311 && identity == As::User;
-        if (flag_needed && !last.signature.is_flagged()) || (verifies && !last.signature.is_valid()) {
+        let wrong = (flag_needed && !last.signature.is_flagged()) || (verifies && !last.signature.is_valid());
+        if wrong && !stays {
             return Err(invalid_signature());
         }
         Ok(Settled { dialect, identity, verifies, encrypted })
@@ -213,6 +254,10 @@ impl<'v> Walk<'v> {
             if self.is_of_another(session, request) {
                 continue;
             }
+            // A client that people run gives up where it does.
+            if self.is_driven() && self.goes_on(self.0.position(response)) {
+                continue;
+            }
             let validates = validate::is_asked(request) && !settled.encrypted;
             if (settled.verifies || validates) && !response.signature.is_valid() {
                 return Some(invalid_signature());
@@ -235,6 +280,7 @@ impl<'v> Walk<'v> {
         let Some(request) = granted.or_else(first) else {
             let planned = self.0.view.steps().iter().any(|s| s.action == Action::TreeConnect);
             return match planned {
+                _ if self.is_driven() => Ok(Some(if self.0.server_ended() { self.0.lost() } else { left() })),
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),
                 true => Err(never("TREE_CONNECT")),
                 false => Ok(None),
@@ -321,6 +367,14 @@ impl<'v> Walk<'v> {
             return Ok(Outcome {
                 signed: Some(counted),
                 ..Outcome::connected(Kind::Encrypted, settled.dialect, None, settled.identity)
+            });
+        }
+        // Who only takes leave did nothing here.
+        if self.is_driven() && (answered == 0 || !self.does_something(session)) {
+            return Ok(Outcome {
+                dialect: Some(settled.dialect),
+                identity: Some(settled.identity),
+                ..left()
             });
         }
         if answered == 0 {

@@ -31,6 +31,21 @@ pub(super) fn shown(new: Option<&Connection>, old: Option<&smb1::follow::Connect
     }
 }
 
+/// The same of a client that is driven: it may make several connections, and what it makes of guests is known.
+pub(super) fn driven(
+    planned: &ClientProfile,
+    new: &[Connection],
+    old: &[smb1::follow::Connection],
+) -> ClientProfile {
+    let all = new.iter().zip(old).map(|(new, old)| shown(Some(new), Some(old)));
+    let spoke = |profile: &ClientProfile| !profile.dialects.is_empty();
+    let seen = all.filter(spoke).max_by_key(|profile| (profile.requires_signing(), profile.dialects.len()));
+    match seen {
+        Some(seen) => ClientProfile { id: planned.id.clone(), guest: planned.guest, ..seen },
+        None => planned.clone(),
+    }
+}
+
 fn requires(connection: &Connection) -> bool {
     let says = |mode: SecurityMode| mode.contains(SecurityMode::SIGNING_REQUIRED);
     let mut setups = connection

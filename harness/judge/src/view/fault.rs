@@ -125,6 +125,7 @@ impl View<'_> {
             let wrong = |message: &&Message| {
                 matches!(message.signature, Signature::Invalid { .. })
                     && !self.is_on_purpose(connection, message)
+                    && !(self.software().is_some() && has_key(followed, message.session_id))
             };
             all.push(sent().find(wrong).map(|message| {
                 fault(
@@ -207,7 +208,9 @@ impl View<'_> {
 
     /// Whether somebody else logged on than the plan has.
     fn is_other(&self, anonymous: bool) -> bool {
-        self.plan().is_some_and(|case| anonymous != (case.login == Login::Anonymous))
+        // One that people run may log on as nobody first, to look around.
+        let planned = self.plan().filter(|case| case.software.is_none());
+        planned.is_some_and(|case| anonymous != (case.login == Login::Anonymous))
     }
 
     /// Whether what is no SMB2 is so because a step broke the field that says it.
@@ -246,7 +249,7 @@ impl View<'_> {
         followed: &smb1::follow::Connection,
         request: &smb1::follow::Message,
     ) -> Option<String> {
-        let case = self.plan()?;
+        let case = self.plan().filter(|case| case.software.is_none())?;
         let client = &case.client;
         let (command, frame) = (request.command(), request.frame);
         let flags2 = request.header.flags2;
@@ -285,7 +288,7 @@ impl View<'_> {
     /// What a request of the logon says that the client of the plan would not: then the case was not carried out, whatever
     /// the server answered.
     fn unplanned(&self, request: &Message, setup: Option<WrongSetup>) -> Option<String> {
-        let client = &self.plan()?.client;
+        let client = &self.plan().filter(|case| case.software.is_none())?.client;
         let (command, frame) = (request.command(), request.frame);
         let mode = match command {
             Command::NEGOTIATE => NegotiateRequest::parse(&request.bytes).ok()?.security_mode,
@@ -335,6 +338,12 @@ impl View<'_> {
             )
         })
     }
+}
+
+/// Whether the key of a session in the evidence is its key: something else that the client signed with it verifies.
+fn has_key(connection: &Connection, session_id: u64) -> bool {
+    let sent = connection.messages.iter().filter(|message| message.way == Way::ToServer);
+    sent.filter(|message| message.session_id == session_id).any(|message| message.signature.is_valid())
 }
 
 /// Whether the request that the session was granted for carried more than the opening message of NTLM ([MS-NLMP]

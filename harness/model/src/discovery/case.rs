@@ -35,6 +35,7 @@ impl PlannedDiscovery {
             steps: Vec::new(),
             expect: Expect::Steps,
             level: CheckLevel::Must,
+            software: None,
             interposed: None,
             cites: Vec::new(),
             unsupported: None,

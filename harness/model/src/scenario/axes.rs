@@ -1,5 +1,6 @@
 //! The axes a scenario varies.
 
+use crate::software::Setting;
 use crate::words::{
     Algorithm, Dialect, DialectRange, ExtendedSecurity, Generation, GuestMapping, GuestPolicy, Login,
     Mapping, Signing,
@@ -40,6 +41,10 @@ pub struct AxisValues {
     /// Which client it is: its dialects, signing policy, algorithms and guest policy are its own, and the axes about these are
     /// not there.
     pub profile: Option<ProfileAxis>,
+    /// Which of the clients that people run does it: it is driven through the recorder, and does what it does.
+    pub software: Option<SoftwareAxis>,
+    /// What that client's signing is set to.
+    pub setting: Option<Vec<Setting>>,
     /// What the client asks of the share besides its policy.
     pub mapping: Option<Vec<Mapping>>,
     /// A named list of algorithm ids to offer at 3.1.1; see [`super::Scenario::offers`].
@@ -67,6 +72,8 @@ impl AxisValues {
         "client.guest",
         "login",
         "profile",
+        "software",
+        "setting",
         "mapping",
         "offer",
         "deviation",
@@ -88,6 +95,11 @@ impl AxisValues {
             Some(ProfileAxis::Each) => Some(("profile", each.clone())),
             None => None,
         };
+        let software = match &self.software {
+            Some(SoftwareAxis::These(these)) => words("software", Some(these)),
+            Some(SoftwareAxis::Each) => Some(("software", each.clone())),
+            None => None,
+        };
         let algorithms = match &self.algorithm {
             Some(AlgorithmAxis::These(these)) => words("algorithm", Some(these)),
             Some(AlgorithmAxis::Each) => Some(("algorithm", each)),
@@ -105,6 +117,8 @@ impl AxisValues {
             words("client.guest", self.client_guest.as_ref()),
             words("login", self.login.as_ref()),
             profiles,
+            software,
+            words("setting", self.setting.as_ref()),
             words("mapping", self.mapping.as_ref()),
             words("offer", self.offer.as_ref()),
             words("deviation", self.deviation.as_ref()),
@@ -122,6 +136,9 @@ pub type AlgorithmAxis = EachOr<Algorithm>;
 
 /// `profile = "each"`, or a list: every client there is, or these by their ids.
 pub type ProfileAxis = EachOr<String>;
+
+/// `software = "each"`, or a list: every client that can be run, or these by their ids.
+pub type SoftwareAxis = EachOr<String>;
 
 /// `"each"`, or a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,164 @@
+//! A case with a client that people run: driven through a recorder, which derives the session key from what it heard.
+
+use crate::catalogue::KnownSoftware;
+use crate::interposed::{account, mischief};
+use crate::run::Context;
+use evidence::SessionKey;
+use interpose::{Interposer, Leg, Mischief, Options};
+use lab::{Client, TargetFiles, Work};
+use model::plan::Interposed;
+use model::software::{PlannedSoftware, Said};
+use model::{Login, PlannedCase, Software};
+use probe::{Endpoint, Recording};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use tokio::sync::OnceCell;
+
+/// The clients of a run. One in a container is started for its first case, and serves all servers.
+#[derive(Default)]
+pub(crate) struct Clients(BTreeMap<String, Known>);
+
+struct Known {
+    software: Software,
+    files: TargetFiles,
+    client: OnceCell<Result<Client, String>>,
+}
+
+impl Clients {
+    /// Those that cases need.
+    pub(crate) fn new<'a>(all: &[KnownSoftware], cases: impl Iterator<Item = &'a PlannedCase>) -> Self {
+        let mut clients = Self::default();
+        for wanted in
+            cases.filter(|case| case.unsupported.is_none()).filter_map(|case| case.software.as_ref())
+        {
+            let known = all.iter().find(|known| known.software.id == wanted.id);
+            if let (false, Some(known)) = (clients.0.contains_key(&wanted.id), known) {
+                let known = Known {
+                    software: known.software.clone(),
+                    files: known.files.clone(),
+                    client: OnceCell::new(),
+                };
+                clients.0.insert(wanted.id.clone(), known);
+            }
+        }
+        clients
+    }
+
+    /// What their containers may use together, in MiB.
+    pub(crate) fn memory(&self) -> u64 {
+        self.0
+            .values()
+            .filter_map(|known| known.software.container.as_ref())
+            .map(|spec| spec.memory_mib)
+            .sum()
+    }
+}
+
+impl Known {
+    async fn client(&self, context: &Context) -> Result<&Client, String> {
+        let start = || async {
+            let task = context.progress.task(&self.software.id);
+            let say = |text: &str| task.say(text);
+            let prepared = {
+                say("waits for its turn to be built");
+                let _turn = context.builds.acquire().await;
+                context.lab.prepare_client(&self.software, &self.files, &say).await
+            };
+            let prepared = prepared.map_err(|error| format!("failed to {error}"))?;
+            say("starting the client");
+            let _turn = context.starts.acquire().await;
+            context.lab.start_client(&prepared).await.map_err(|error| format!("failed to {error}"))
+        };
+        self.client.get_or_init(start).await.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Drives the client of a case: what was recorded, and what the client said of it.
+pub(crate) async fn run(
+    context: &Context,
+    case: &PlannedCase,
+    wanted: &PlannedSoftware,
+    endpoint: &Endpoint,
+) -> (Recording, Option<Said>) {
+    let failed = |problem: String| (Recording { problem: Some(problem), ..Recording::default() }, None);
+    let Some(known) = context.clients.0.get(&wanted.id) else {
+        return failed(format!("there is no client `{}`", wanted.id));
+    };
+    let mischief = match case.interposed.as_ref().map(mischief).transpose() {
+        Ok(mischief) => mischief.unwrap_or(Mischief::None),
+        Err(error) => return failed(error.message),
+    };
+    let options =
+        Options { mischief, account: Some(account(endpoint)), near: true, ..Options::new(endpoint.address) };
+    let share = match case.login {
+        Login::User => &endpoint.shares.share,
+        Login::UnknownUser | Login::WrongPassword | Login::Anonymous => &endpoint.shares.guest,
+    };
+    let file = file_name(context.seed, case);
+    let work = Work { share, file: &file, signing: &wanted.word, login: case.login };
+    let (leg, said) = match &known.software.driver {
+        None => in_container(context, known, options, &work).await,
+        Some(driver) => in_process(driver, options, &work, endpoint).await,
+    };
+    let (leg, said) = match (leg, said) {
+        (Ok(leg), said) => (leg, said),
+        (Err(problem), _) => return failed(problem),
+    };
+    let (said, trouble) = match said {
+        Ok(said) => (Some(said), None),
+        Err(trouble) => (None, Some(trouble)),
+    };
+    let Leg { recorder, near, mut session_keys, problem, .. } = leg;
+    let mut all = near;
+    // Where nothing is done on the way, both sides carry the same bytes.
+    if !matches!(case.interposed, None | Some(Interposed::Client(_))) {
+        // The logon is the same on both sides, and so is its key.
+        let far = session_keys.clone();
+        let shift = all.append_leg(1, recorder);
+        session_keys.extend(
+            far.into_iter().map(|key| SessionKey { connection: key.connection.saturating_add(shift), ..key }),
+        );
+    }
+    let recording =
+        Recording { recorder: all, session_keys, steps: Vec::new(), problem: trouble.or(problem) };
+    (recording, said)
+}
+
+async fn in_container(
+    context: &Context,
+    known: &Known,
+    options: Options,
+    work: &Work<'_>,
+) -> (Result<Leg, String>, Result<Said, String>) {
+    let never = || Err("the client was not driven".to_owned());
+    let client = match known.client(context).await {
+        Ok(client) => client,
+        Err(why) => return (Err(why), never()),
+    };
+    let Some(slot) = client.slot().await else {
+        return (Err("the client has no slot".to_owned()), never());
+    };
+    let recorder = match Interposer::start_at(&slot.socket, options) {
+        Ok(recorder) => recorder,
+        Err(error) => return (Err(format!("failed to start the recorder: {error}")), never()),
+    };
+    let said = client.drive(&slot, work).await;
+    (Ok(recorder.finish().await), said)
+}
+
+async fn in_process(
+    driver: &str,
+    options: Options,
+    work: &Work<'_>,
+    endpoint: &Endpoint,
+) -> (Result<Leg, String>, Result<Said, String>) {
+    let _ = (driver, options, work, endpoint);
+    (Err("this program has no such driver".to_owned()), Err(String::new()))
+}
+
+/// The same for the same seed.
+fn file_name(seed: u64, case: &PlannedCase) -> String {
+    let mut hasher = DefaultHasher::new();
+    (seed, case.id.as_str()).hash(&mut hasher);
+    format!("countersign-{:016x}", hasher.finish())
+}
