@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::interposed;
 use crate::names;
 use model::discovery::plan_discovery;
-use model::plan::{PROBE, PlannedTarget, expand, plan_expectations};
+use model::plan::{PROBE, PlannedTarget, expand, plan_client_expectations, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::target::TargetKind;
 use model::{CaseId, Plan, PlannedCase, Target};
@@ -92,6 +92,14 @@ pub(crate) fn select(
         .map(|known| &known.target)
         .filter(|target| cases.iter().any(|case| case.target == target.id))
         .collect();
+    let mut expectations: Vec<_> =
+        planned.iter().flat_map(|target| plan_expectations(target, &known)).collect();
+    for software in catalogue.software.iter().map(|known| &known.software) {
+        let driven = |case: &PlannedCase| case.software.as_ref().is_some_and(|it| it.id == software.id);
+        if cases.iter().any(driven) {
+            expectations.extend(plan_client_expectations(software, &planned, &known));
+        }
+    }
     let plan = Plan {
         schema: SCHEMA,
         run,
@@ -102,7 +110,7 @@ pub(crate) fn select(
                 ..planned_target(target)
             })
             .collect(),
-        expectations: planned.iter().flat_map(|target| plan_expectations(target, &known)).collect(),
+        expectations,
         cases,
         shard,
     };

@@ -256,6 +256,15 @@ fn is_lost(evidence: &Evidence) -> bool {
         })
 }
 
+/// Whose doing another outcome is: of a client that people run, that it gives up, or that it signs what nobody asked it to.
+fn whose(view: &View<'_>, observed: &Outcome, predicted: &Outcome) -> Subject {
+    let signs = observed.kind == Kind::Signed && predicted.kind == Kind::NotSigned;
+    match view.software() {
+        Some(_) if signs || observed.by == Some(By::Client) => Subject::Client,
+        _ => Subject::Server,
+    }
+}
+
 /// The finding of an outcome other than the predicted one.
 fn compare(view: &View<'_>, observed: &Outcome, predicted: &Outcome) -> Option<Finding> {
     let differences = observed.differences(predicted);
@@ -269,7 +278,7 @@ fn compare(view: &View<'_>, observed: &Outcome, predicted: &Outcome) -> Option<F
     Some(Finding {
         rule: OUTCOME_RULE.to_owned(),
         level: CheckLevel::Must,
-        subject: Subject::Server,
+        subject: whose(view, observed, predicted),
         at: None,
         expected: predicted.line(),
         got: format!("{}: {}", observed.line(), fields.join(", ")),

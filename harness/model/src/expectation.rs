@@ -78,6 +78,13 @@ impl Condition {
         })
     }
 
+    /// The same, and besides that this axis has this word.
+    #[must_use]
+    pub(crate) fn and(mut self, axis: &str, word: &str) -> Self {
+        self.0.insert(axis.to_owned(), vec![word.to_owned()]);
+        self
+    }
+
     /// Whether a case of `scenario` with these axes is meant.
     #[must_use]
     pub fn matches(&self, scenario: &str, axes: &Axes) -> bool {

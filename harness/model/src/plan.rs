@@ -194,6 +194,39 @@ pub fn plan_expectations(target: &Target, catalogue: &[PlannedCase]) -> Vec<Plan
         .collect()
 }
 
+/// What is known of a client that people run, on each of the targets where it is about something: it brings that with it
+/// wherever it goes. What is about nothing anywhere stands on the first target, and is stale there.
+#[must_use]
+pub fn plan_client_expectations(
+    software: &Software,
+    targets: &[&Target],
+    catalogue: &[PlannedCase],
+) -> Vec<PlannedExpectation> {
+    let mut all = Vec::new();
+    for known in &software.expectations {
+        let condition = known.condition.clone().and("software", &software.id);
+        let expectation = Expectation { condition, ..known.clone() };
+        let on = |target: &&Target| {
+            let own = |case: &&PlannedCase| case.target == target.id && case.unsupported.is_none();
+            let meant = |case: &&PlannedCase| expectation.condition.matches(&case.scenario, &case.axes);
+            PlannedExpectation {
+                target: target.id.clone(),
+                expectation: expectation.clone(),
+                matches: catalogue.iter().filter(own).filter(meant).count() as u64,
+            }
+        };
+        let planned: Vec<PlannedExpectation> = targets.iter().map(on).collect();
+        let anywhere = catalogue.iter().any(|case| {
+            case.unsupported.is_none() && expectation.condition.matches(&case.scenario, &case.axes)
+        });
+        match anywhere {
+            true => all.extend(planned.into_iter().filter(|planned| planned.matches > 0)),
+            false => all.extend(planned.into_iter().next()),
+        }
+    }
+    all
+}
+
 /// The values of one cell: what its axes say, and the defaults for the axes a scenario does not have.
 #[derive(Clone)]
 pub(crate) struct CellValues {

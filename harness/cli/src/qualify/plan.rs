@@ -13,7 +13,7 @@ use model::merge::Part;
 use model::plan::{PlannedTarget, expand, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::target::Shares;
-use model::{Plan, PlannedCase, Target};
+use model::{Plan, PlannedCase, Scenario, Target};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -91,7 +91,10 @@ impl Server {
     ) -> Result<Selection, Failure> {
         names::check("scenario", &args.scenario, catalogue.scenarios.iter().map(|s| s.id.as_str()))?;
         let target = &self.target;
-        let mut everything = expand(&catalogue.scenarios, std::slice::from_ref(target));
+        // The clients that people run have an account of their own to log on with, which is not this server's.
+        let probed = |scenario: &&Scenario| scenario.axes.software.is_none();
+        let scenarios: Vec<Scenario> = catalogue.scenarios.iter().filter(probed).cloned().collect();
+        let mut everything = expand(&scenarios, std::slice::from_ref(target));
         for case in &mut everything {
             let not_allowed = not_allowed(case, &self.allowed, self.guests);
             case.unsupported = case.unsupported.take().or(not_allowed);
