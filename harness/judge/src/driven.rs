@@ -6,7 +6,8 @@ use evidence::Sidecar;
 use model::plan::Interposed;
 use model::scenario::Expect;
 use model::software::{Did, Ended, Means, Said};
-use model::{CheckLevel, Finding, Outcome, Subject};
+use model::{CheckLevel, Finding, Outcome, SigningOffer, Subject};
+use smb::wire::DialectRevision;
 
 /// The rule that holds what the client says against what it should have come to.
 pub(crate) const SAYS: RuleInfo = RuleInfo {
@@ -42,6 +43,35 @@ pub(crate) fn trouble(sidecar: &Sidecar) -> Option<Trouble> {
     let meaning = said.meaning(&software.says).filter(|says| says.means == Means::Unsupported)?;
     let why = format!("the client says that it cannot do this: `{}`", meaning.text);
     (!said.is_done()).then_some(Trouble::Unsupported(why))
+}
+
+/// What the client offers and its folder does not say: then the prediction is of another client.
+pub(crate) fn undeclared(view: &View<'_>) -> Option<String> {
+    let case = view.plan().filter(|case| case.interposed.is_none())?;
+    let software = case.software.as_ref()?;
+    let declared = &case.client;
+    let offers = view.connections().iter().filter_map(|connection| connection.negotiated.as_ref());
+    // Of an SMB_COM_NEGOTIATE only the strings are known, which mean more than one dialect.
+    for negotiated in offers.filter(|negotiated| negotiated.request.is_some()) {
+        let dialects = negotiated.offered_dialects.iter().filter_map(|it| it.to_dialect());
+        let more: Vec<&str> =
+            dialects.filter(|it| !declared.dialects.contains(it)).map(|it| it.word()).collect();
+        let offered = negotiated.offered_algorithms.clone().map_or(SigningOffer::None, SigningOffer::Ids);
+        let newest = negotiated.offered_dialects.contains(&DialectRevision::SMB_3_1_1);
+        if more.is_empty() && (!newest || offered == declared.algorithms) {
+            continue;
+        }
+        let what = match more.as_slice() {
+            [] => "another SMB2_SIGNING_CAPABILITIES".to_owned(),
+            more => format!("also {}", more.join(", ")),
+        };
+        return Some(format!(
+            "the client offers {what} than [offers] of containers/clients/{}/client.toml says: what was predicted is about \
+             another client; mend the file",
+            software.id
+        ));
+    }
+    None
 }
 
 /// What is wrong with what the client says, and by which rule that was looked at.

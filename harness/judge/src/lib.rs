@@ -84,6 +84,9 @@ pub fn judge(evidence: &Evidence) -> Judged {
         return Judged { verdict, why: Some(why), ..Judged::nothing() };
     }
     let view = View::new(evidence);
+    if let Some(why) = driven::undeclared(&view) {
+        return Judged { why: Some(why), ..Judged::nothing() };
+    }
     let case = &evidence.sidecar.case;
     let (mut checks, mut findings) = evaluate_invariants(&view);
     let invariants_applied = !checks.is_empty();
