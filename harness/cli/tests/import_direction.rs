@@ -8,8 +8,12 @@ use std::path::Path;
 
 /// The crates, top to bottom, and for each the workspace crates it may import.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("harness/cli", &["lab", "interpose", "probe", "judge", "evidence", "smb", "model", "reports"]),
+    (
+        "harness/cli",
+        &["lab", "inprocess", "interpose", "probe", "judge", "evidence", "smb", "model", "reports"],
+    ),
     ("harness/lab", &["smb", "model"]),
+    ("harness/inprocess", &[]),
     ("harness/interpose", &["evidence", "smb", "model"]),
     ("harness/probe", &["evidence", "smb", "model"]),
     ("harness/judge", &["evidence", "smb", "model"]),
