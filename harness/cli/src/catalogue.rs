@@ -209,6 +209,8 @@ fn built_in_software() -> Result<Vec<KnownSoftware>, Failure> {
             Ok(KnownSoftware { software, files })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
+    // A program without drivers has none of the clients that need one.
+    all.retain(|known| known.software.driver.is_none() || cfg!(feature = "inprocess"));
     all.sort_by(|a, b| a.software.id.cmp(&b.software.id));
     Ok(all)
 }

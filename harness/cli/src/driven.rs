@@ -1,9 +1,14 @@
 //! A case with a client that people run: driven through a recorder, which derives the session key from what it heard.
 
+#[cfg(feature = "inprocess")]
+mod in_process;
+
 use crate::catalogue::KnownSoftware;
 use crate::interposed::{account, mischief};
 use crate::run::Context;
 use evidence::SessionKey;
+#[cfg(feature = "inprocess")]
+use in_process::run as in_process;
 use interpose::{Interposer, Leg, Mischief, Options};
 use lab::{Client, TargetFiles, Work};
 use model::plan::Interposed;
@@ -146,14 +151,15 @@ async fn in_container(
     (Ok(recorder.finish().await), said)
 }
 
+#[cfg(not(feature = "inprocess"))]
 async fn in_process(
     driver: &str,
-    options: Options,
-    work: &Work<'_>,
-    endpoint: &Endpoint,
+    _: Options,
+    _: &Work<'_>,
+    _: &Endpoint,
 ) -> (Result<Leg, String>, Result<Said, String>) {
-    let _ = (driver, options, work, endpoint);
-    (Err("this program has no such driver".to_owned()), Err(String::new()))
+    let why = format!("this program was built without `{driver}`: build it with the feature `inprocess`");
+    (Err(why.clone()), Err(why))
 }
 
 /// The same for the same seed.

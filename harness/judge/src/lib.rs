@@ -174,7 +174,11 @@ pub fn judge(evidence: &Evidence) -> Judged {
 
     let altered: Vec<String> = evidence.problems.iter().map(ToString::to_string).collect();
     let mut why: Vec<String> = altered.clone();
+    // Whether a client noticed is what it did and said: where it went from there need not be understood.
+    let told = undone.is_none() && checks.contains_key(driven::NOTICED.id);
     why.extend(undone);
+    let incomplete = incomplete.filter(|_| !told);
+    let faults = if told { Vec::new() } else { faults };
     for what in faults.into_iter().map(|fault| fault.what.clone()).chain(incomplete) {
         if !why.contains(&what) {
             why.push(what);
@@ -190,7 +194,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
         Verdict::Inconclusive
     } else if deviates {
         Verdict::Deviates
-    } else if !why.is_empty() || outcome.is_none() {
+    } else if !why.is_empty() || outcome.is_none() && !told {
         Verdict::Inconclusive
     } else if invariants_applied
         || by_steps && checks.contains_key(steps::STATUS_RULE)

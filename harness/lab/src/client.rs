@@ -23,6 +23,8 @@ use testcontainers::{ContainerAsync, CopyTargetOptions, GenericImage, ImageExt};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+/// A user that no server has.
+pub const UNKNOWN_USER: &str = "countersign-nobody";
 /// Where the container sees the sockets of its slots.
 const SLOTS: &str = "/countersign/slots";
 /// Where a case finds what to log on with: three lines, the user, the domain and the password.
@@ -136,7 +138,7 @@ pub(crate) async fn start(
     let password = account.password.expose();
     let logins = [
         (Login::User, account.user.as_str(), password),
-        (Login::UnknownUser, "countersign-nobody", invented.as_str()),
+        (Login::UnknownUser, UNKNOWN_USER, invented.as_str()),
         (Login::WrongPassword, account.user.as_str(), invented.as_str()),
         (Login::Anonymous, "", ""),
     ];

@@ -25,7 +25,7 @@ mod ready;
 mod server;
 
 pub use account::{Account, Password};
-pub use client::{Client, PreparedClient, Slot, Work};
+pub use client::{Client, PreparedClient, Slot, UNKNOWN_USER, Work};
 pub use config::Effective;
 pub use error::LabError;
 pub use files::TargetFiles;

@@ -452,7 +452,16 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
         .map(str::to_owned)
         .or(about)
         .or_else(|| target.cannot_be_set_to(&server))
-        .or_else(|| cell.software.as_ref().and_then(|software| cannot_be_set(software, cell.setting)));
+        .or_else(|| cell.software.as_ref().and_then(|software| cannot_be_set(software, cell.setting)))
+        .or_else(|| {
+            // What somebody does on the way is of interest where the client would get in without it.
+            let noticed = scenario.expect == Expect::Noticed && cell.software.is_some();
+            let alone = || predict(&client, &server, cell.login, &target.signing_capabilities);
+            noticed
+                .then(alone)
+                .filter(|alone| alone.why.is_some())
+                .map(|alone| format!("the client does not get in here in the first place: {}", alone.line()))
+        });
     let setting = cell.setting;
     let software = cell.software.map(|software| PlannedSoftware {
         word: software.signing.get(&setting).cloned().unwrap_or_default(),

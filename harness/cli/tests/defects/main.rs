@@ -7,6 +7,7 @@ mod broken;
 mod cancel;
 mod clean;
 mod compounds;
+mod driven;
 mod faulty;
 mod guest;
 mod interim;

@@ -14,7 +14,8 @@ impl Password {
     }
 
     /// The password in clear, for the one function that hashes it.
-    pub(crate) fn expose(&self) -> &str {
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
