@@ -137,10 +137,10 @@ pub(crate) async fn start(
     let memory = i64::try_from(spec.memory_mib << 20).ok();
     let password = account.password.expose();
     let logins = [
-        (Login::User, account.user.as_str(), password),
-        (Login::UnknownUser, UNKNOWN_USER, invented.as_str()),
-        (Login::WrongPassword, account.user.as_str(), invented.as_str()),
-        (Login::Anonymous, "", ""),
+        (Login::User, account.user.as_str(), account.domain.as_str(), password),
+        (Login::UnknownUser, UNKNOWN_USER, account.domain.as_str(), invented.as_str()),
+        (Login::WrongPassword, account.user.as_str(), account.domain.as_str(), invented.as_str()),
+        (Login::Anonymous, "", "", ""),
     ];
     let mut command = vec!["-c".to_owned(), ENTRY.to_owned(), "sh".to_owned(), spec.parallel.to_string()];
     command.extend(spec.start.iter().cloned());
@@ -157,8 +157,8 @@ pub(crate) async fn start(
             host.memory = memory;
             host.security_opt = Some(vec!["no-new-privileges".to_owned()]);
         });
-    for (login, user, password) in logins {
-        let text = format!("{user}\n{}\n{password}\n", account.domain);
+    for (login, user, domain, password) in logins {
+        let text = format!("{user}\n{domain}\n{password}\n");
         let target = CopyTargetOptions::new(format!("{LOGINS}/{login}")).with_mode(0o600);
         request = request.with_copy_to(target, text.into_bytes());
     }

@@ -8,7 +8,7 @@ use probe::Endpoint;
 use std::time::Duration;
 
 /// How long a client in this process may take.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(10);
 
 /// Drives it through a recorder on a port of this machine.
 pub(super) async fn run(
