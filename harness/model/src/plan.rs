@@ -216,6 +216,10 @@ impl CellValues {
 
     /// Whether its client validates the negotiation: one that knows 3.x does at every older dialect (3.2.5.5), with a signed
     /// request, for which guests have no key. Where the scenario names the dialect it also says when.
+    ///
+    /// The plan knows the logon and not the session, and a user who logs on rightly is predicted to be no guest. Where a server
+    /// makes him one all the same, such as one with another password that maps to guest, the client leaves the step out
+    /// that is planned.
     fn validates(&self) -> bool {
         let Some(profile) = &self.profile else { return true };
         let knows = profile.dialects.is.iter().any(|dialect| dialect.is_smb3());
