@@ -1,9 +1,11 @@
 //! The command line.
 
+mod common;
 mod compare;
 mod qualify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use common::CommonArgs;
 pub(crate) use compare::{DiffArgs, Format, MergeArgs};
 pub(crate) use qualify::QualifyArgs;
 use std::path::PathBuf;
@@ -100,25 +102,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "CLIENT")]
     pub(crate) client: Vec<String>,
 
-    /// One case by its id, as results and reports give it; repeat for several
-    #[arg(long, value_name = "ID")]
-    pub(crate) case: Vec<String>,
-
-    /// Read the scenarios from this directory instead of those built in
-    #[arg(long = "scenarios", value_name = "DIR")]
-    pub(crate) scenarios_dir: Option<PathBuf>,
-
     /// Also know the servers whose folders are in this directory; one with the name of a built-in server replaces it
     #[arg(long = "targets", value_name = "DIR")]
     pub(crate) targets_dir: Option<PathBuf>,
-
-    /// The run folder to create [default: countersign-runs/ and the run's id]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-
-    /// How many cases run at the same time
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: u16,
 
     /// How much memory servers in containers may use together, in MiB [default: three quarters of what is free]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
@@ -128,22 +114,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(crate) shard: Option<(usize, usize)>,
 
-    /// From which level on an unexpected finding fails the run
-    #[arg(long, value_enum, default_value_t = FailOn::Should)]
-    pub(crate) fail_on: FailOn,
-
-    /// Draft expectations for what nobody expected, into drafts/ of the run folder, for review: the reason of each is still
-    /// to be written, and none is read without
-    #[arg(long)]
-    pub(crate) write_expectations: bool,
-
-    /// The seed of file names and client GUIDs, to get the same ones again [default: random]
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
-
-    /// How long to wait for one answer, in seconds, before its case is inconclusive
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
-    pub(crate) timeout: u16,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
 }
 
 /// Grade stored evidence again, with today's rules.

@@ -46,7 +46,7 @@ pub(crate) struct Context {
 
 /// `countersign run`.
 pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
-    let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
+    let catalogue = Catalogue::load(args.common.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
     select::check_names(args, &catalogue)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -57,19 +57,19 @@ pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
 
 async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
     let how = How {
-        out: args.out.as_ref(),
-        jobs: args.jobs,
+        out: args.common.out.as_ref(),
+        jobs: args.common.jobs,
         memory: args.memory,
-        timeout: args.timeout,
-        seed: args.seed,
+        timeout: args.common.timeout,
+        seed: args.common.seed,
     };
     let select = |engine: Result<(), &str>, info| select::select(args, catalogue, engine, info);
     let Ended { folder, results, stopped } = carry_out(&how, catalogue, command, select).await?;
     judging::finish(&folder, &results)?;
-    if args.write_expectations {
+    if args.common.write_expectations {
         judging::write_drafts(&folder, &results)?;
     }
-    Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
+    Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.common.fail_on.into())))
 }
 
 /// How a plan is carried out.

@@ -43,7 +43,7 @@ pub(crate) fn select(
     run: RunInfo,
 ) -> Result<Selection, Failure> {
     let mut everything = expand(&catalogue.scenarios, &catalogue.targets());
-    if let Some(directory) = &args.scenarios_dir {
+    if let Some(directory) = &args.common.scenarios_dir {
         for case in &mut everything {
             case.reproduce =
                 format!("countersign run --scenarios {} --case {}", directory.display(), case.id);
@@ -52,16 +52,20 @@ pub(crate) fn select(
     // What an expectation is about does not depend on which scenarios this run reads.
     let known = [everything.as_slice(), &catalogue.built_in_cases].concat();
     let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) =
-        targets(&args.target, &args.case, catalogue, engine);
+        targets(&args.target, &args.common.case, catalogue, engine);
     let cases: Vec<PlannedCase> = everything
         .iter()
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
         .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
         .filter(|case| args.client.is_empty() || args.client.contains(&case.client.id))
-        .filter(|case| args.case.is_empty() || args.case.iter().any(|id| id == case.id.as_str()))
+        .filter(|case| {
+            args.common.case.is_empty() || args.common.case.iter().any(|id| id == case.id.as_str())
+        })
         .cloned()
         .collect();
-    if let Some(id) = args.case.iter().find(|id| !everything.iter().any(|case| case.id.as_str() == *id)) {
+    if let Some(id) =
+        args.common.case.iter().find(|id| !everything.iter().any(|case| case.id.as_str() == *id))
+    {
         let near = names::nearest(id, everything.iter().map(|case| case.id.as_str()));
         let near = near.map(|near| format!("; the nearest is\n  {near}")).unwrap_or_default();
         return Err(Failure::empty(format!(
