@@ -11,6 +11,7 @@ mod frames;
 mod interposed;
 pub mod invariants;
 mod line;
+mod noticed;
 mod observe;
 mod relayed;
 mod smb1;
@@ -27,6 +28,7 @@ use model::outcome::{By, Kind};
 use model::plan::Interposed;
 use model::scenario::Expect;
 use model::{CheckLevel, Finding, Frame, Outcome, Subject, Verdict};
+use noticed::End;
 use observe::Observed;
 use relayed::Relayed;
 use std::collections::BTreeMap;
@@ -72,21 +74,31 @@ pub fn judge(evidence: &Evidence) -> Judged {
         *checks.entry(OUTCOME_RULE.to_owned()).or_insert(0) += 1;
         findings.extend(compare(&view, observed, predicted));
     }
-    if let (Some(observed), Expect::Noticed) = (&outcome, case.expect) {
-        *checks.entry(NOTICED_RULE.to_owned()).or_insert(0) += 1;
-        if observed.kind != Kind::Refused {
-            findings.push(Finding {
-                rule: NOTICED_RULE.to_owned(),
-                level: case.level,
-                subject: Subject::Server,
-                at: None,
-                expected: "the client or the server notices, and ends it".to_owned(),
-                got: observed.line(),
-                cites: cites_of(NOTICED_RULE, &view),
-            });
-        }
-    }
     let mut missing = Vec::new();
+    if let (Some(observed), Expect::Noticed) = (&outcome, case.expect) {
+        let end = (observed.kind == Kind::Refused).then(|| noticed::of(evidence, &view, observed));
+        let got = match end {
+            Some(End::Attack) => None,
+            Some(End::Unknown) => {
+                missing.push("the evidence has nothing of the server's side of the end".to_owned());
+                None
+            }
+            Some(End::Otherwise) => {
+                Some(format!("{}, and not for what was done on the way", observed.line()))
+            }
+            None => Some(observed.line()),
+        };
+        *checks.entry(NOTICED_RULE.to_owned()).or_insert(0) += 1;
+        findings.extend(got.map(|got| Finding {
+            rule: NOTICED_RULE.to_owned(),
+            level: case.level,
+            subject: Subject::Server,
+            at: None,
+            expected: "the client or the server notices, and ends it".to_owned(),
+            got,
+            cites: cites_of(NOTICED_RULE, &view),
+        }));
+    }
     let relays = case.expect == Expect::RelayFails;
     if relays {
         match relayed::relayed(&view) {

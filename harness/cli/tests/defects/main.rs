@@ -11,6 +11,7 @@ mod faulty;
 mod guest;
 mod interim;
 mod missing;
+mod noticed;
 mod plan;
 mod salts;
 #[path = "../support/mod.rs"]
