@@ -11,6 +11,7 @@ mod frames;
 mod interposed;
 pub mod invariants;
 mod line;
+mod lockout;
 mod noticed;
 mod observe;
 mod relayed;
@@ -21,6 +22,7 @@ mod view;
 
 pub use capture::{GivenKey, Secrets, judge_capture, recognise};
 pub use invariants::{Invariant, Report, invariants};
+pub use lockout::locked_out;
 pub use view::View;
 
 use evidence::{Direction, Evidence};
@@ -137,15 +139,18 @@ pub fn judge(evidence: &Evidence) -> Judged {
         findings.retain(|finding| about.contains(&finding.rule.as_str()));
     }
     let undone = interposed::undone(&view);
-    if undone.is_some() {
-        // Then this is a case like any other, and not the one that was planned.
+    let locked = lockout::of(&view);
+    if undone.is_some() || locked.is_some() {
+        // Then this is a case like any other, or one of a server that answers to other logons than this: not the one that
+        // was planned.
         findings.clear();
     }
-    let outcome = outcome.filter(|_| faults.is_empty());
+    let outcome = outcome.filter(|_| faults.is_empty() && locked.is_none());
 
     let altered: Vec<String> = evidence.problems.iter().map(ToString::to_string).collect();
     let mut why: Vec<String> = altered.clone();
     why.extend(undone);
+    why.extend(locked);
     for what in faults.into_iter().map(|fault| fault.what.clone()).chain(incomplete) {
         if !why.contains(&what) {
             why.push(what);
