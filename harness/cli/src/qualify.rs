@@ -58,7 +58,13 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
         work.clean_up().await;
         let Ended { mut folder, mut results, stopped } = ended?;
         if let Some(earlier) = &args.into {
+            let own = folder.path().display().to_string();
             (folder, results) = merge::into(earlier, folder.path())?;
+            // It holds exchanges with the server as well, so it must be known where it is.
+            anstream::eprintln!(
+                "countersign: merged into {}; what this step measured stays in {own}, which can be removed",
+                earlier.display()
+            );
         }
         judging::finish(&folder, &results)?;
         if args.common.write_expectations {

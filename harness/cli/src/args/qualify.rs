@@ -71,7 +71,8 @@ pub(crate) struct QualifyArgs {
     #[arg(long, value_name = "SETTING=WORD", value_parser = setting)]
     pub(crate) step: Vec<(String, String)>,
 
-    /// Merge what comes out into this run folder of the same server
+    /// Merge what comes out into this run folder of the same server. What this step measured stays besides in a folder of its
+    /// own in countersign-runs/, which can be removed when the merged run is as it should be
     #[arg(long, value_name = "RUN", conflicts_with = "out")]
     pub(crate) into: Option<PathBuf>,
 

@@ -33,16 +33,16 @@ fn without_leave_nobody_logs_on_wrongly() {
     }));
 }
 
-/// It counts the wrong passwords, and so does this: the last cases are not more of them.
+/// A server that counts wrong passwords counts those of the cases, which are then not to be more of them.
 #[test]
 fn an_account_that_is_locked_ends_it() {
     let nas = Nas::samba();
     let bench = Bench::new();
-    let args = ["--scenario", "smb2-failed-logon", "--allow-failed-logons", "--step", "signing=not-required"];
+    let args = ["--scenario", "smb2-guest", "--allow-failed-logons", "--step", "guest=never"];
     let open = nas.qualify(&bench, &[&args[..], &["--out", "open"]].concat());
     assert_eq!(open.status, 0, "{}{}", open.stdout, open.stderr);
 
-    // One of them is the discovery's.
+    // The discovery has one of them.
     nas.shell("pdbedit -P 'bad lockout attempt' -C 3");
     let ended = nas.qualify(&bench, &[&args[..], &["--out", "r"]].concat());
     assert_eq!(ended.status, 3, "{}{}", ended.stdout, ended.stderr);
