@@ -4,7 +4,7 @@ use crate::exit::Failure;
 use crate::names;
 use include_dir::{Dir, include_dir};
 use lab::TargetFiles;
-use model::plan::expand;
+use model::plan::{PlannedTexts, expand};
 use model::{KnownClient, PlannedCase, Scenario, Target};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,21 @@ impl Catalogue {
         let built_in_cases = expand(&built_in, &bare);
         let scenarios = scenarios_in(directory, &clients)?;
         Ok(Self { scenarios, targets, clients, built_in_cases })
+    }
+
+    /// What a report says of these cases besides results: the files that say it may be gone when it is made.
+    pub(crate) fn texts(&self, cases: &[PlannedCase]) -> PlannedTexts {
+        let is_used = |of: fn(&PlannedCase) -> &str, id: &str| cases.iter().any(|case| of(case) == id);
+        let scenarios = self.scenarios.iter().filter(|it| is_used(|case| &case.scenario, &it.id));
+        let clients = self.clients.iter().filter(|it| is_used(|case| &case.client.id, &it.id));
+        let targets = self.targets.iter().filter(|it| is_used(|case| &case.target, &it.target.id));
+        let mends =
+            |remedies: &[Remedy]| remedies.iter().map(|it| (it.topic.clone(), it.mend.clone())).collect();
+        PlannedTexts {
+            scenarios: scenarios.map(|it| (it.id.clone(), it.title.clone())).collect(),
+            clients: clients.map(|it| (it.id.clone(), it.title.clone())).collect(),
+            remedies: targets.map(|it| (it.target.id.clone(), mends(&it.remedies))).collect(),
+        }
     }
 
     /// The bare targets.

@@ -104,6 +104,7 @@ pub(crate) fn select(
                 ..planned_target(target)
             })
             .collect(),
+        texts: catalogue.texts(&cases),
         expectations: planned.iter().flat_map(|target| plan_expectations(target, &known)).collect(),
         cases,
         shard,

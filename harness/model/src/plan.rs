@@ -123,6 +123,43 @@ pub struct PlannedTarget {
     pub external: Option<PlannedExternal>,
 }
 
+/// Titles and remedies that stand in the files of scenarios, clients and targets. A report needs them, also one that is made
+/// later and elsewhere, where those files are not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedTexts {
+    /// What a scenario shows, by its slug.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scenarios: BTreeMap<String, String>,
+    /// What a person calls a client, by its slug.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clients: BTreeMap<String, String>,
+    /// What mends the things of a topic on a target, by the target's slug and the topic.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remedies: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl PlannedTexts {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scenarios.is_empty() && self.clients.is_empty() && self.remedies.is_empty()
+    }
+
+    /// Takes what another plan has and this one has not.
+    pub(crate) fn extend(&mut self, other: Self) {
+        let add = |own: &mut BTreeMap<String, String>, other: BTreeMap<String, String>| {
+            for (id, text) in other {
+                own.entry(id).or_insert(text);
+            }
+        };
+        add(&mut self.scenarios, other.scenarios);
+        add(&mut self.clients, other.clients);
+        for (target, remedies) in other.remedies {
+            self.remedies.entry(target).or_insert(remedies);
+        }
+    }
+}
+
 /// What `plan.json` holds. It never depends on a server's answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -132,6 +169,9 @@ pub struct Plan {
     pub run: RunInfo,
     /// The targets the cases are on.
     pub targets: Vec<PlannedTarget>,
+    /// What the catalogue of this run calls things, and what mends them.
+    #[serde(default, skip_serializing_if = "PlannedTexts::is_empty")]
+    pub texts: PlannedTexts,
     /// The known deviations of these targets.
     pub expectations: Vec<PlannedExpectation>,
     /// Every selected case in order, all shards.

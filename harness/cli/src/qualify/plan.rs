@@ -122,6 +122,7 @@ impl Server {
                 discovery: plan_discovery(target, &cases),
                 external: Some(self.allowed.clone()),
             }],
+            texts: catalogue.texts(&cases),
             expectations: plan_expectations(target, &everything),
             shard: cases.iter().map(|case| case.id.clone()).collect(),
             cases,
