@@ -13,6 +13,9 @@ use model::{CaseResult, PlannedCase, Results};
 use std::fmt::Write as _;
 pub(crate) use texts::{Entry, Texts};
 
+/// Before a command that runs a case.
+const COMMANDS: [&str; 2] = ["Run it: ", "Again: "];
+
 /// `countersign explain`.
 pub(crate) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
     let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
@@ -24,8 +27,40 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
         Some((name, entry)) => page(&texts, &name, entry, &targets),
         None => case(args, &catalogue, &texts)?,
     };
-    anstream::print!("{page}");
+    // Who reads it elsewhere wraps it himself, or looks for a line.
+    let columns = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    anstream::print!("{}", columns.map_or(page.clone(), |columns| wrapped(&page, columns)));
     Ok(Exit::Expected)
+}
+
+/// A page in lines of at most `columns`: each begins where the line does of which it is a part. What is longer than that without a
+/// space stays whole, and so does a command, which somebody copies.
+fn wrapped(page: &str, columns: usize) -> String {
+    let mut all = String::new();
+    for line in page.lines() {
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        if COMMANDS.iter().any(|label| text.starts_with(label)) || text.is_empty() {
+            let _ = writeln!(all, "{line}");
+            continue;
+        }
+        let mut length = indent;
+        all.push_str(&line[..indent]);
+        for (number, word) in text.split(' ').enumerate() {
+            let width = word.chars().count();
+            if number > 0 && length + 1 + width > columns {
+                let _ = write!(all, "\n{}", &line[..indent]);
+                length = indent;
+            } else if number > 0 {
+                all.push(' ');
+                length += 1;
+            }
+            all.push_str(word);
+            length += width;
+        }
+        all.push('\n');
+    }
+    all
 }
 
 /// What a word is, and its text: a rule, an outcome, or a code in any of its spellings.
@@ -174,4 +209,21 @@ fn result(page: &mut String, catalogue: &Catalogue, texts: &Texts, case: &CaseRe
         }
     }
     let _ = writeln!(page, "\n  Again: {}", case.reproduce);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_are_as_long_as_the_terminal_is_wide_and_commands_whole() {
+        let page = "a/rule: one two three four\n\n  Why: five six seven\n  averyveryverylongword of it\n  Again: countersign run --case x\n";
+        assert_eq!(
+            wrapped(page, 14),
+            "a/rule: one\ntwo three four\n\n  Why: five\n  six seven\n  averyveryverylongword\n  of it\n  Again: countersign run --case x\n"
+        );
+        assert_eq!(wrapped(page, 80), page);
+        // A terminal that says it has no width has one all the same.
+        assert_eq!(wrapped("a b\n", 0), "a\nb\n");
+    }
 }

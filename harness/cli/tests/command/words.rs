@@ -72,3 +72,20 @@ fn every_word_is_explained_and_a_servers_own_remedy_is_named() {
         assert_eq!(ended.stdout.contains("Verdict:"), args.len() > 2, "{}", ended.stdout);
     }
 }
+
+#[test]
+fn what_is_explained_fits_the_terminal_and_is_left_alone_without_one() {
+    let bench = Bench::new();
+    let what = ["explain", "signing/response-signed", "--target", "embedded"];
+    let plain = bench.run(&what).stdout;
+    assert!(plain.lines().any(|line| line.len() > 100));
+    let command = format!("stty rows 40 cols 60; '{}' {}", env!("CARGO_BIN_EXE_countersign"), what.join(" "));
+    let output = std::process::Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.lines().count() > plain.lines().count() && shown.lines().all(|line| line.len() <= 60),
+        "{shown}"
+    );
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&shown), words(&plain));
+}
