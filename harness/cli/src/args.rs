@@ -88,7 +88,9 @@ Examples:
   countersign run smb2-policy --target embedded        one scenario on one server
   countersign run --target all                           every server there is
   countersign run --case 'smb2-policy/algorithm=aes-128-cmac,client=required,dialect=3.1.1,server.signing=required@embedded'
-  countersign run --shard 1/4 --out shard-1              the first quarter of the plan")]
+  countersign run --shard 1/4 --out shard-1              the first quarter of the plan
+  countersign run who-can-connect --client windows-11-24h2 --client-settings RequireSecuritySignature=0
+                                                         one client as somebody has set it")]
 pub(crate) struct RunArgs {
     /// The scenarios to run; all where none is named. `countersign list scenarios` shows them
     #[arg(value_name = "SCENARIO")]
@@ -101,6 +103,12 @@ pub(crate) struct RunArgs {
     /// A client to drive, by its id; repeat for several. `countersign list clients` shows them
     #[arg(long, value_name = "CLIENT")]
     pub(crate) client: Vec<String>,
+
+    /// The settings of the one client that is named, KEY=VALUE,..., as `predict` takes them: it is driven as it is set, under an
+    /// id that says so. What they do not say is the named client's own, so there has to be one. What is known of a server for a
+    /// client by its id is not about this one
+    #[arg(long, value_name = "SETTINGS", requires = "client")]
+    pub(crate) client_settings: Option<String>,
 
     /// Also know the servers whose folders are in this directory; one with the name of a built-in server replaces it
     #[arg(long = "targets", value_name = "DIR")]

@@ -5,6 +5,7 @@ use crate::names;
 use include_dir::{Dir, include_dir};
 use lab::TargetFiles;
 use model::plan::{PlannedTexts, expand};
+use model::settings::Settings;
 use model::{KnownClient, PlannedCase, Scenario, Target};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,17 +46,49 @@ pub(crate) struct Catalogue {
     pub(crate) clients: Vec<KnownClient>,
     /// The cases of the built-in scenarios that a directory replaced; none where none did.
     pub(crate) built_in_cases: Vec<PlannedCase>,
+    /// The client that was made of settings for this run.
+    pub(crate) made: Option<Made>,
+}
+
+/// A client as somebody's is set.
+pub(crate) struct Made {
+    /// Its id.
+    pub(crate) id: String,
+    /// What makes it again: options of `run`.
+    pub(crate) options: String,
 }
 
 impl Catalogue {
     /// Reads the catalogue; scenarios from `directory` where one is given, and servers from the folders in `servers`
     /// besides those built in.
     pub(crate) fn load(directory: Option<&Path>, servers: Option<&Path>) -> Result<Self, Failure> {
+        Self::load_with(directory, servers, None)
+    }
+
+    /// The same, and wherever the client with this id is driven one that is set so, too.
+    pub(crate) fn load_with(
+        directory: Option<&Path>,
+        servers: Option<&Path>,
+        set: Option<(&str, &Settings)>,
+    ) -> Result<Self, Failure> {
         let mut clients = built_in_clients()?;
         if let Some(own) = directory.map(|directory| directory.join("clients")).filter(|own| own.is_dir()) {
             let own = clients_in(&own)?;
             clients.retain(|client| own.iter().all(|own| own.id != client.id));
             clients.extend(own);
+            clients.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        let mut made = None;
+        if let Some((base, settings)) = set {
+            names::check("client", &[base.to_owned()], clients.iter().map(|client| client.id.as_str()))?;
+            let known = clients.iter().find(|client| client.id == base);
+            let client = known.map(|known| settings.made(known)).transpose();
+            let client = client.map_err(|error| Failure::usage(format!("--client-settings: {error}")))?;
+            made = client.as_ref().map(|client| Made {
+                id: client.id.clone(),
+                options: format!("--client {base} --client-settings {settings}"),
+            });
+            clients.extend(client);
             clients.sort_by(|a, b| a.id.cmp(&b.id));
         }
         let built_in = built_in_scenarios(&clients)?;
@@ -67,12 +100,12 @@ impl Catalogue {
         }
         targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
         let Some(directory) = directory else {
-            return Ok(Self { scenarios: built_in, targets, clients, built_in_cases: Vec::new() });
+            return Ok(Self { scenarios: built_in, targets, clients, built_in_cases: Vec::new(), made });
         };
         let bare: Vec<Target> = targets.iter().map(|known| known.target.clone()).collect();
         let built_in_cases = expand(&built_in, &bare);
         let scenarios = scenarios_in(directory, &clients)?;
-        Ok(Self { scenarios, targets, clients, built_in_cases })
+        Ok(Self { scenarios, targets, clients, built_in_cases, made })
     }
 
     /// What a report says of these cases besides results: the files that say it may be gone when it is made.

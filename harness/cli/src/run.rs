@@ -12,6 +12,7 @@ use crate::servers;
 use lab::{Lab, LabOptions, Server};
 use model::discovery::PlannedDiscovery;
 use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
+use model::settings::Settings;
 use model::{PlannedCase, Results};
 use probe::Limits;
 use std::collections::BTreeMap;
@@ -46,13 +47,30 @@ pub(crate) struct Context {
 
 /// `countersign run`.
 pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
-    let catalogue = Catalogue::load(args.common.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
+    let settings = args.client_settings.as_deref().map(settings).transpose()?;
+    let set = match (&settings, args.client.as_slice()) {
+        (None, _) => None,
+        (Some(settings), [client]) => Some((client.as_str(), settings)),
+        (Some(_), _) => {
+            return Err(Failure::usage("--client-settings: they are of one client: name one with --client"));
+        }
+    };
+    let directories = (args.common.scenarios_dir.as_deref(), args.targets_dir.as_deref());
+    let catalogue = Catalogue::load_with(directories.0, directories.1, set)?;
     select::check_names(args, &catalogue)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::environment(format!("failed to start: {e}")))?
         .block_on(drive(args, &catalogue, command))
+}
+
+fn settings(text: &str) -> Result<Settings, Failure> {
+    let settings = Settings::of_client(text).map_err(|error| Failure::usage(error.to_string()))?;
+    match settings.is_empty() {
+        true => Err(Failure::usage("--client-settings: it says nothing: write KEY=VALUE,...")),
+        false => Ok(settings),
+    }
 }
 
 async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {

@@ -43,10 +43,14 @@ pub(crate) fn select(
     run: RunInfo,
 ) -> Result<Selection, Failure> {
     let mut everything = expand(&catalogue.scenarios, &catalogue.targets());
-    if let Some(directory) = &args.common.scenarios_dir {
-        for case in &mut everything {
-            case.reproduce =
-                format!("countersign run --scenarios {} --case {}", directory.display(), case.id);
+    let directory = args.common.scenarios_dir.as_ref();
+    let directory = directory.map(|directory| format!("--scenarios {}", directory.display()));
+    for case in &mut everything {
+        let made = catalogue.made.as_ref().filter(|made| made.id == case.client.id);
+        let options: Vec<&str> =
+            directory.as_deref().into_iter().chain(made.map(|made| made.options.as_str())).collect();
+        if !options.is_empty() {
+            case.reproduce = format!("countersign run {} --case {}", options.join(" "), case.id);
         }
     }
     // What an expectation is about does not depend on which scenarios this run reads.
@@ -57,7 +61,11 @@ pub(crate) fn select(
         .iter()
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
         .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
-        .filter(|case| args.client.is_empty() || args.client.contains(&case.client.id))
+        .filter(|case| match &catalogue.made {
+            // Of the client that is named it is the one that is set so.
+            Some(made) => made.id == case.client.id,
+            None => args.client.is_empty() || args.client.contains(&case.client.id),
+        })
         .filter(|case| {
             args.common.case.is_empty() || args.common.case.iter().any(|id| id == case.id.as_str())
         })
