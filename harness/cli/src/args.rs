@@ -1,9 +1,11 @@
 //! The command line.
 
+mod common;
 mod compare;
 mod qualify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use common::CommonArgs;
 pub(crate) use compare::{DiffArgs, Format, MergeArgs};
 pub(crate) use qualify::QualifyArgs;
 use std::path::PathBuf;
@@ -86,7 +88,9 @@ Examples:
   countersign run smb2-policy --target embedded        one scenario on one server
   countersign run --target all                           every server there is
   countersign run --case 'smb2-policy/algorithm=aes-128-cmac,client=required,dialect=3.1.1,server.signing=required@embedded'
-  countersign run --shard 1/4 --out shard-1              the first quarter of the plan")]
+  countersign run --shard 1/4 --out shard-1              the first quarter of the plan
+  countersign run who-can-connect --client windows-11-24h2 --client-settings RequireSecuritySignature=0
+                                                         one client as somebody has set it")]
 pub(crate) struct RunArgs {
     /// The scenarios to run; all where none is named. `countersign list scenarios` shows them
     #[arg(value_name = "SCENARIO")]
@@ -100,25 +104,15 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "CLIENT")]
     pub(crate) client: Vec<String>,
 
-    /// One case by its id, as results and reports give it; repeat for several
-    #[arg(long, value_name = "ID")]
-    pub(crate) case: Vec<String>,
-
-    /// Read the scenarios from this directory instead of those built in
-    #[arg(long = "scenarios", value_name = "DIR")]
-    pub(crate) scenarios_dir: Option<PathBuf>,
+    /// The settings of the one client that is named, KEY=VALUE,..., as `predict` takes them: it is driven as it is set, under an
+    /// id that says so. What they do not say is the named client's own, so there has to be one. What is known of a server for a
+    /// client by its id is not about this one
+    #[arg(long, value_name = "SETTINGS", requires = "client")]
+    pub(crate) client_settings: Option<String>,
 
     /// Also know the servers whose folders are in this directory; one with the name of a built-in server replaces it
     #[arg(long = "targets", value_name = "DIR")]
     pub(crate) targets_dir: Option<PathBuf>,
-
-    /// The run folder to create [default: countersign-runs/ and the run's id]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-
-    /// How many cases run at the same time
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: u16,
 
     /// How much memory servers in containers may use together, in MiB [default: three quarters of what is free]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
@@ -128,22 +122,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(crate) shard: Option<(usize, usize)>,
 
-    /// From which level on an unexpected finding fails the run
-    #[arg(long, value_enum, default_value_t = FailOn::Should)]
-    pub(crate) fail_on: FailOn,
-
-    /// Draft expectations for what nobody expected, into drafts/ of the run folder, for review: the reason of each is still
-    /// to be written, and none is read without
-    #[arg(long)]
-    pub(crate) write_expectations: bool,
-
-    /// The seed of file names and client GUIDs, to get the same ones again [default: random]
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
-
-    /// How long to wait for one answer, in seconds, before its case is inconclusive
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
-    pub(crate) timeout: u16,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
 }
 
 /// Grade stored evidence again, with today's rules.
@@ -242,8 +222,9 @@ Examples:
   countersign explain guest-blocked
   countersign explain ID --run RUN                        a case of a run, with each of its findings")]
 pub(crate) struct ExplainArgs {
-    /// A rule's id, an outcome's word, a status or error code however it is written, or a case's id
-    #[arg(value_name = "RULE|OUTCOME|CODE|CASE", allow_hyphen_values = true)]
+    /// A rule's id, an outcome's word, a status or error code however it is written, a client's id or what it printed, or a
+    /// case's id
+    #[arg(value_name = "RULE|OUTCOME|CODE|CLIENT|MESSAGE|CASE", allow_hyphen_values = true)]
     pub(crate) what: String,
 
     /// A run folder: what happened in the case there

@@ -5,7 +5,8 @@ use crate::names;
 use include_dir::{Dir, include_dir};
 use lab::TargetFiles;
 use model::Software;
-use model::plan::expand;
+use model::plan::{PlannedTexts, expand};
+use model::settings::Settings;
 use model::{Expectation, KnownClient, PlannedCase, Scenario, Target};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,17 +56,49 @@ pub(crate) struct Catalogue {
     pub(crate) software: Vec<KnownSoftware>,
     /// The cases of the built-in scenarios that a directory replaced; none where none did.
     pub(crate) built_in_cases: Vec<PlannedCase>,
+    /// The client that was made of settings for this run.
+    pub(crate) made: Option<Made>,
+}
+
+/// A client as somebody's is set.
+pub(crate) struct Made {
+    /// Its id.
+    pub(crate) id: String,
+    /// What makes it again: options of `run`.
+    pub(crate) options: String,
 }
 
 impl Catalogue {
     /// Reads the catalogue; scenarios from `directory` where one is given, and servers from the folders in `servers`
     /// besides those built in.
     pub(crate) fn load(directory: Option<&Path>, servers: Option<&Path>) -> Result<Self, Failure> {
+        Self::load_with(directory, servers, None)
+    }
+
+    /// The same, and wherever the client with this id is driven one that is set so, too.
+    pub(crate) fn load_with(
+        directory: Option<&Path>,
+        servers: Option<&Path>,
+        set: Option<(&str, &Settings)>,
+    ) -> Result<Self, Failure> {
         let mut clients = built_in_clients()?;
         if let Some(own) = directory.map(|directory| directory.join("clients")).filter(|own| own.is_dir()) {
             let own = clients_in(&own)?;
             clients.retain(|client| own.iter().all(|own| own.id != client.id));
             clients.extend(own);
+            clients.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        let mut made = None;
+        if let Some((base, settings)) = set {
+            names::check("client", &[base.to_owned()], clients.iter().map(|client| client.id.as_str()))?;
+            let known = clients.iter().find(|client| client.id == base);
+            let client = known.map(|known| settings.made(known)).transpose();
+            let client = client.map_err(|error| Failure::usage(format!("--client-settings: {error}")))?;
+            made = client.as_ref().map(|client| Made {
+                id: client.id.clone(),
+                options: format!("--client {base} --client-settings {settings}"),
+            });
+            clients.extend(client);
             clients.sort_by(|a, b| a.id.cmp(&b.id));
         }
         let software = built_in_software()?;
@@ -79,12 +112,37 @@ impl Catalogue {
         }
         targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
         let Some(directory) = directory else {
-            return Ok(Self { scenarios: built_in, targets, clients, software, built_in_cases: Vec::new() });
+            return Ok(Self {
+                scenarios: built_in,
+                targets,
+                clients,
+                software,
+                built_in_cases: Vec::new(),
+                made,
+            });
         };
         let bare: Vec<Target> = targets.iter().map(|known| known.target.clone()).collect();
         let built_in_cases = expand(&built_in, &bare);
         let scenarios = scenarios_in(directory, &clients, &known)?;
-        Ok(Self { scenarios, targets, clients, software, built_in_cases })
+        Ok(Self { scenarios, targets, clients, software, built_in_cases, made })
+    }
+
+    /// What a report says of these cases besides results: the files that say it may be gone when it is made.
+    pub(crate) fn texts(&self, cases: &[PlannedCase]) -> PlannedTexts {
+        let is_used = |of: fn(&PlannedCase) -> &str, id: &str| cases.iter().any(|case| of(case) == id);
+        let scenarios = self.scenarios.iter().filter(|it| is_used(|case| &case.scenario, &it.id));
+        let clients = self.clients.iter().filter(|it| is_used(|case| &case.client.id, &it.id));
+        let software = self.software.iter().map(|known| &known.software);
+        let software = software.filter(|it| is_used(|case| &case.client.id, &it.id));
+        let software = software.map(|it| (it.id.clone(), it.title.clone()));
+        let targets = self.targets.iter().filter(|it| is_used(|case| &case.target, &it.target.id));
+        let mends =
+            |remedies: &[Remedy]| remedies.iter().map(|it| (it.topic.clone(), it.mend.clone())).collect();
+        PlannedTexts {
+            scenarios: scenarios.map(|it| (it.id.clone(), it.title.clone())).collect(),
+            clients: clients.map(|it| (it.id.clone(), it.title.clone())).chain(software).collect(),
+            remedies: targets.map(|it| (it.target.id.clone(), mends(&it.remedies))).collect(),
+        }
     }
 
     /// The bare targets.

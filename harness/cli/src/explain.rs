@@ -1,5 +1,6 @@
 //! `explain`: what a rule, an outcome, a code or a case means to somebody who has just met it.
 
+mod messages;
 mod texts;
 
 use crate::args::ExplainArgs;
@@ -13,6 +14,9 @@ use model::{CaseResult, PlannedCase, Results};
 use std::fmt::Write as _;
 pub(crate) use texts::{Entry, Texts};
 
+/// Before a command that runs a case.
+const COMMANDS: [&str; 2] = ["Run it: ", "Again: "];
+
 /// `countersign explain`.
 pub(crate) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
     let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
@@ -22,10 +26,45 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
         catalogue.targets.iter().filter(|known| args.target.contains(&known.target.id)).collect();
     let page = match about(&texts, &args.what) {
         Some((name, entry)) => page(&texts, &name, entry, &targets),
-        None => case(args, &catalogue, &texts)?,
+        None => match messages::client(&catalogue.software, &args.what) {
+            Some(page) => page,
+            None => case(args, &catalogue, &texts)?,
+        },
     };
-    anstream::print!("{page}");
+    // Who reads it elsewhere wraps it himself, or looks for a line.
+    let columns = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    anstream::print!("{}", columns.map_or(page.clone(), |columns| wrapped(&page, columns)));
     Ok(Exit::Expected)
+}
+
+/// A page in lines of at most `columns`: each begins where the line does of which it is a part. What is longer than that without a
+/// space stays whole, and so does a command, which somebody copies.
+fn wrapped(page: &str, columns: usize) -> String {
+    let mut all = String::new();
+    for line in page.lines() {
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        if COMMANDS.iter().any(|label| text.starts_with(label)) || text.is_empty() {
+            let _ = writeln!(all, "{line}");
+            continue;
+        }
+        let mut length = indent;
+        all.push_str(&line[..indent]);
+        for (number, word) in text.split(' ').enumerate() {
+            let width = word.chars().count();
+            if number > 0 && length + 1 + width > columns {
+                let _ = write!(all, "\n{}", &line[..indent]);
+                length = indent;
+            } else if number > 0 {
+                all.push(' ');
+                length += 1;
+            }
+            all.push_str(word);
+            length += width;
+        }
+        all.push('\n');
+    }
+    all
 }
 
 /// What a word is, and its text: a rule, an outcome, or a code in any of its spellings.
@@ -88,15 +127,19 @@ fn case(args: &ExplainArgs, catalogue: &Catalogue, texts: &Texts) -> Result<Stri
     let observed =
         seen.as_ref().and_then(|results| results.cases.iter().find(|case| case.id.as_str() == args.what));
     if planned.is_none() && observed.is_none() {
+        if let Some(page) = messages::message(&catalogue.software, &args.what) {
+            return Ok(page);
+        }
         let known = judge::rules()
             .map(|rule| rule.id)
             .chain(texts.outcomes())
             .chain(texts.statuses())
+            .chain(catalogue.software.iter().map(|known| known.software.id.as_str()))
             .chain(all.iter().map(|case| case.id.as_str()));
         let near = names::nearest(&args.what, known);
         let mend = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
         return Err(Failure::usage(format!(
-            "`{}` is no rule, outcome, code or case{mend}\n`countersign list rules` and `countersign list cases` show them",
+            "`{}` is no rule, outcome, code, client, case or message of a client{mend}\n`countersign list rules` and `countersign list cases` show them",
             args.what
         )));
     }
@@ -118,7 +161,12 @@ fn plan(page: &mut String, catalogue: &Catalogue, case: &PlannedCase) {
     let title = title.map_or("", |scenario| scenario.title.as_str());
     let _ = writeln!(page, "\n  {title} [{}]", case.cites.join(", "));
     let steps: Vec<&str> = case.steps.iter().map(|step| step.action.word()).collect();
-    let _ = writeln!(page, "  Steps: {}", steps.join(", "));
+    let _ = match &case.software {
+        Some(software) => {
+            writeln!(page, "  {} does it: it mounts, writes, reads back and deletes", software.id)
+        }
+        None => writeln!(page, "  Steps: {}", steps.join(", ")),
+    };
     let (lowest, highest) = case.server.dialects;
     let _ = writeln!(
         page,
@@ -174,4 +222,21 @@ fn result(page: &mut String, catalogue: &Catalogue, texts: &Texts, case: &CaseRe
         }
     }
     let _ = writeln!(page, "\n  Again: {}", case.reproduce);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_are_as_long_as_the_terminal_is_wide_and_commands_whole() {
+        let page = "a/rule: one two three four\n\n  Why: five six seven\n  averyveryverylongword of it\n  Again: countersign run --case x\n";
+        assert_eq!(
+            wrapped(page, 14),
+            "a/rule: one\ntwo three four\n\n  Why: five\n  six seven\n  averyveryverylongword\n  of it\n  Again: countersign run --case x\n"
+        );
+        assert_eq!(wrapped(page, 80), page);
+        // A terminal that says it has no width has one all the same.
+        assert_eq!(wrapped("a b\n", 0), "a\nb\n");
+    }
 }

@@ -5,6 +5,7 @@ use crate::glossary::glossary;
 use model::results::{JournalLine, TargetResult};
 use model::selftest::KillMatrix;
 use model::{CaseId, CaseResult, Plan, Results};
+use reports::Glossary;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -142,8 +143,20 @@ impl RunFolder {
     pub(crate) fn html(&self, results: &Results) -> Result<String, Failure> {
         let matrix = fs::read(self.path.join("kill-matrix.json")).ok();
         let matrix: Option<KillMatrix> = matrix.and_then(|text| serde_json::from_slice(&text).ok());
-        reports::html::render(results, &glossary()?, matrix.as_ref())
+        reports::html::render(results, &self.glossary()?, matrix.as_ref())
             .map_err(|e| Failure::environment(format!("report.html: {e}")))
+    }
+
+    /// The summary for a job's page.
+    pub(crate) fn markdown(&self, results: &Results) -> Result<String, Failure> {
+        Ok(reports::markdown::render(results, &self.glossary()?))
+    }
+
+    /// What the plan in the folder says of its catalogue; what a capture left has none.
+    fn glossary(&self) -> Result<Glossary, Failure> {
+        let plan = fs::read(self.path.join("plan.json")).ok();
+        let plan: Option<Plan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
+        glossary(&plan.map(|plan| plan.texts).unwrap_or_default())
     }
 
     /// Writes the matrix of a self-test.
@@ -207,11 +220,6 @@ fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
         .map_err(|e| Failure::environment(e.to_string()))
-}
-
-/// The summary for a job's page.
-pub(crate) fn markdown(results: &Results) -> Result<String, Failure> {
-    Ok(reports::markdown::render(results, &glossary()?))
 }
 
 /// The JUnit report.

@@ -5,7 +5,7 @@ use crate::args::{JudgeArgs, ReportArgs};
 use crate::captured;
 use crate::discovery;
 use crate::exit::{Exit, Failure};
-use crate::files::{Journalled, RunFolder, junit, markdown};
+use crate::files::{Journalled, RunFolder, junit};
 use evidence::{Evidence, Sidecar};
 use judge::Judged;
 use model::draft::drafts;
@@ -149,7 +149,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let wanted = [
         (&args.html, folder.html(&results)?),
         (&args.junit, junit(&results)?),
-        (&args.markdown, markdown(&results)?),
+        (&args.markdown, folder.markdown(&results)?),
     ];
     for (path, text) in wanted {
         if let Some(path) = path {

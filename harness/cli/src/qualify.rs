@@ -20,9 +20,9 @@ use work::Work;
 /// `countersign qualify`.
 pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure> {
     let server = Server::read(args)?;
-    let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), None)?;
+    let catalogue = Catalogue::load(args.common.scenarios_dir.as_deref(), None)?;
     // Before anything is asked for: what is wrong with the filters is said at once.
-    let selection = server.select(args, &catalogue, run_info(args.seed, command)?)?;
+    let selection = server.select(args, &catalogue, run_info(args.common.seed, command)?)?;
     let earlier = args.into.as_deref().map(merge::read).transpose()?;
     let earlier = earlier.map(|part| server.guid_in(&part)).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -44,11 +44,11 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
             folder: None,
         };
         let how = How {
-            out: args.out.as_ref(),
-            jobs: args.jobs,
+            out: args.common.out.as_ref(),
+            jobs: args.common.jobs,
             memory: None,
-            timeout: args.timeout,
-            seed: args.seed,
+            timeout: args.common.timeout,
+            seed: args.common.seed,
         };
         let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone() });
         let work = Work::new(&server, endpoint, earlier);
@@ -59,13 +59,19 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
         work.clean_up().await;
         let Ended { mut folder, mut results, stopped } = ended?;
         if let Some(earlier) = &args.into {
+            let own = folder.path().display().to_string();
             (folder, results) = merge::into(earlier, folder.path())?;
+            // It holds exchanges with the server as well, so it must be known where it is.
+            anstream::eprintln!(
+                "countersign: merged into {}; what this step measured stays in {own}, which can be removed",
+                earlier.display()
+            );
         }
         judging::finish(&folder, &results)?;
-        if args.write_expectations {
+        if args.common.write_expectations {
             judging::write_drafts(&folder, &results)?;
         }
-        Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
+        Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.common.fail_on.into())))
     })
 }
 

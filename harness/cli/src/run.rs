@@ -13,6 +13,7 @@ use crate::servers;
 use lab::{Lab, LabOptions, Server};
 use model::discovery::PlannedDiscovery;
 use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
+use model::settings::Settings;
 use model::{PlannedCase, Results};
 use probe::Limits;
 use std::collections::BTreeMap;
@@ -49,7 +50,16 @@ pub(crate) struct Context {
 
 /// `countersign run`.
 pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
-    let catalogue = Catalogue::load(args.scenarios_dir.as_deref(), args.targets_dir.as_deref())?;
+    let settings = args.client_settings.as_deref().map(settings).transpose()?;
+    let set = match (&settings, args.client.as_slice()) {
+        (None, _) => None,
+        (Some(settings), [client]) => Some((client.as_str(), settings)),
+        (Some(_), _) => {
+            return Err(Failure::usage("--client-settings: they are of one client: name one with --client"));
+        }
+    };
+    let directories = (args.common.scenarios_dir.as_deref(), args.targets_dir.as_deref());
+    let catalogue = Catalogue::load_with(directories.0, directories.1, set)?;
     select::check_names(args, &catalogue)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -58,21 +68,29 @@ pub(crate) fn run(args: &RunArgs, command: &str) -> Result<Exit, Failure> {
         .block_on(drive(args, &catalogue, command))
 }
 
+fn settings(text: &str) -> Result<Settings, Failure> {
+    let settings = Settings::of_client(text).map_err(|error| Failure::usage(error.to_string()))?;
+    match settings.is_empty() {
+        true => Err(Failure::usage("--client-settings: it says nothing: write KEY=VALUE,...")),
+        false => Ok(settings),
+    }
+}
+
 async fn drive(args: &RunArgs, catalogue: &Catalogue, command: &str) -> Result<Exit, Failure> {
     let how = How {
-        out: args.out.as_ref(),
-        jobs: args.jobs,
+        out: args.common.out.as_ref(),
+        jobs: args.common.jobs,
         memory: args.memory,
-        timeout: args.timeout,
-        seed: args.seed,
+        timeout: args.common.timeout,
+        seed: args.common.seed,
     };
     let select = |engine: Result<(), &str>, info| select::select(args, catalogue, engine, info);
     let Ended { folder, results, stopped } = carry_out(&how, catalogue, command, select).await?;
     judging::finish(&folder, &results)?;
-    if args.write_expectations {
+    if args.common.write_expectations {
         judging::write_drafts(&folder, &results)?;
     }
-    Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.fail_on.into())))
+    Ok(stopped.unwrap_or_else(|| Exit::of(&results, args.common.fail_on.into())))
 }
 
 /// How a plan is carried out.

@@ -44,26 +44,38 @@ pub(crate) fn select(
     run: RunInfo,
 ) -> Result<Selection, Failure> {
     let mut everything = expand(&catalogue.scenarios, &catalogue.targets());
-    if let Some(directory) = &args.scenarios_dir {
-        for case in &mut everything {
-            case.reproduce =
-                format!("countersign run --scenarios {} --case {}", directory.display(), case.id);
+    let directory = args.common.scenarios_dir.as_ref();
+    let directory = directory.map(|directory| format!("--scenarios {}", directory.display()));
+    for case in &mut everything {
+        let made = catalogue.made.as_ref().filter(|made| made.id == case.client.id);
+        let options: Vec<&str> =
+            directory.as_deref().into_iter().chain(made.map(|made| made.options.as_str())).collect();
+        if !options.is_empty() {
+            case.reproduce = format!("countersign run {} --case {}", options.join(" "), case.id);
         }
     }
     // What an expectation is about does not depend on which scenarios this run reads.
     let known = [everything.as_slice(), &catalogue.built_in_cases].concat();
     let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) =
-        targets(&args.target, &args.case, catalogue, engine);
+        targets(&args.target, &args.common.case, catalogue, engine);
     let cases: Vec<PlannedCase> = everything
         .iter()
         .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
         .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
-        .filter(|case| args.client.is_empty() || args.client.contains(&case.client.id))
+        .filter(|case| match &catalogue.made {
+            // Of the client that is named it is the one that is set so.
+            Some(made) => made.id == case.client.id,
+            None => args.client.is_empty() || args.client.contains(&case.client.id),
+        })
         .filter(|case| is_driven(case, args, catalogue, engine.is_ok()))
-        .filter(|case| args.case.is_empty() || args.case.iter().any(|id| id == case.id.as_str()))
+        .filter(|case| {
+            args.common.case.is_empty() || args.common.case.iter().any(|id| id == case.id.as_str())
+        })
         .cloned()
         .collect();
-    if let Some(id) = args.case.iter().find(|id| !everything.iter().any(|case| case.id.as_str() == *id)) {
+    if let Some(id) =
+        args.common.case.iter().find(|id| !everything.iter().any(|case| case.id.as_str() == *id))
+    {
         let near = names::nearest(id, everything.iter().map(|case| case.id.as_str()));
         let near = near.map(|near| format!("; the nearest is\n  {near}")).unwrap_or_default();
         return Err(Failure::empty(format!(
@@ -110,6 +122,7 @@ pub(crate) fn select(
                 ..planned_target(target)
             })
             .collect(),
+        texts: catalogue.texts(&cases),
         expectations,
         cases,
         shard,
@@ -121,7 +134,8 @@ pub(crate) fn select(
 /// name what runs by default. What cannot run without an engine is left out where nobody named it.
 fn is_driven(case: &PlannedCase, args: &RunArgs, catalogue: &Catalogue, engine: bool) -> bool {
     let Some(software) = &case.software else { return true };
-    let named = !args.client.is_empty() || !args.case.is_empty() || args.scenarios.contains(&case.scenario);
+    let named =
+        !args.client.is_empty() || !args.common.case.is_empty() || args.scenarios.contains(&case.scenario);
     let known = catalogue.software.iter().find(|known| known.software.id == software.id);
     named
         || known.is_some_and(|known| known.software.default && (engine || known.software.container.is_none()))

@@ -222,6 +222,7 @@ fn select(
                 ..select::planned_target(target)
             })
             .collect(),
+        texts: catalogue.texts(&cases),
         expectations: planned.iter().flat_map(|target| plan_expectations(target, &everything)).collect(),
         shard: cases.iter().map(|case| case.id.clone()).collect(),
         cases,

@@ -12,7 +12,7 @@ use crate::files::RunFolder;
 use crate::interposed;
 use crate::judging::{graded, line};
 use crate::run::Context;
-use evidence::Sidecar;
+use evidence::{Evidence, Sidecar};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use lab::{Effective, LabError, Prepared, Server};
@@ -22,8 +22,8 @@ use model::{CaseResult, Discovery, PlannedCase, Target};
 use probe::Endpoint;
 use smb::ntlm::Password;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
@@ -189,7 +189,7 @@ async fn server(
         about.discovery.push(found);
         report_target(context, target, TargetState::Ready, None, about.clone());
     }
-    cases_on(context, target, &endpoint, cases, log_of_container.as_deref()).await;
+    cases_on(context, target, &endpoint, cases, log_of_container.as_deref(), None).await;
     write_log(context, &log, &server.logs().await);
     if let Ok(mut running) = context.running.lock() {
         running.retain(|(_, other)| !Arc::ptr_eq(other, &server));
@@ -200,25 +200,29 @@ async fn server(
     Ok(about)
 }
 
-/// Runs cases on a server that is there, as many at the same time as it takes.
+/// Runs cases on a server that is there, as many at the same time as it takes. Where `locked` is given, the first that shows the
+/// account to be locked puts there why, and none is begun after it: each would be another logon that fails.
 pub(crate) async fn cases_on(
     context: &Arc<Context>,
     target: &Target,
     endpoint: &Arc<Endpoint>,
     cases: Vec<PlannedCase>,
     log: Option<&str>,
+    locked: Option<&Arc<OnceLock<String>>>,
 ) {
     let places = Arc::new(Semaphore::new(target.parallel_cases.get().into()));
     join_all(cases.into_iter().map(|case| {
         let (context, endpoint) = (Arc::clone(context), Arc::clone(endpoint));
         let log = log.map(str::to_owned);
         let places = Arc::clone(&places);
+        let locked = locked.cloned();
         async move {
             let _place = places.acquire().await;
             let fallback = case.clone();
+
             let task = tokio::spawn({
                 let context = Arc::clone(&context);
-                async move { run_case(&context, &case, &endpoint, log).await }
+                async move { run_case(&context, &case, &endpoint, log, locked.as_deref()).await }
             });
             // A panic in one case is a fault of the harness, and takes no other case with it.
             let result = task.await.unwrap_or_else(|error| {
@@ -248,10 +252,14 @@ async fn run_case(
     case: &PlannedCase,
     endpoint: &Endpoint,
     log: Option<String>,
+    locked: Option<&OnceLock<String>>,
 ) -> CaseResult {
     let Ok(_slot) = context.slots.acquire().await else {
         return CaseResult::inconclusive(case, "the run is ending");
     };
+    if let Some(why) = locked.and_then(OnceLock::get) {
+        return CaseResult::inconclusive(case, why.clone());
+    }
     let started = Instant::now();
     let (recording, said) = match &case.software {
         None => (interposed::run(case, endpoint, context.limits, context.seed).await, None),
@@ -268,7 +276,17 @@ async fn run_case(
         return CaseResult::inconclusive(case, format!("failed to write the evidence: {error}"));
     }
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    graded(case, context.folder.path(), &relative, millis)
+    let root = context.folder.path();
+    if let Some(locked) = locked
+        && let Ok(evidence) = Evidence::read(&root.join(&relative))
+        && let Some(what) = judge::locked_out(&evidence)
+    {
+        let _ = locked.set(format!(
+            "not run: {what} in {}; unlock it, or wait until the server does, and run again",
+            case.id
+        ));
+    }
+    graded(case, root, &relative, millis)
 }
 
 pub(crate) fn end(context: &Context, result: CaseResult) {

@@ -115,7 +115,8 @@ trials! {
     unknown_algorithm: "unknown-algorithm", [D311], Both, false => |seen| contexts(seen, SIGNING) == [[1, 0, 0x77, 0x77]];
     signing_context_though_none_offered: "signing-context-though-none-offered", [D311], Both, true,
         |plan| plan.algorithms = None => |seen| {
-        contexts(seen, SIGNING) == [[1, 0, 1, 0]]
+        contexts(seen, SIGNING) == [[1, 0, 0, 0]]
+            && last(&seen.client, Command::ECHO).signature == Signature::Valid(Algorithm::Aes128Cmac)
     };
     validate_wrong_capabilities: "validate-wrong-capabilities", [D21, D30], Both, true => |seen| !repeats(seen);
     validate_wrong_guid: "validate-wrong-guid", [D21, D30], Both, true => |seen| !repeats(seen);

@@ -12,6 +12,8 @@ mod frames;
 mod interposed;
 pub mod invariants;
 mod line;
+mod lockout;
+mod noticed;
 mod observe;
 mod relayed;
 mod smb1;
@@ -21,6 +23,7 @@ mod view;
 
 pub use capture::{GivenKey, Secrets, judge_capture, recognise};
 pub use invariants::{Invariant, Report, invariants};
+pub use lockout::locked_out;
 pub use view::View;
 
 use evidence::{Direction, Evidence};
@@ -28,6 +31,7 @@ use model::outcome::{By, Kind};
 use model::plan::Interposed;
 use model::scenario::Expect;
 use model::{CheckLevel, Finding, Frame, Outcome, Subject, Verdict};
+use noticed::End;
 use observe::Observed;
 use relayed::Relayed;
 use std::collections::BTreeMap;
@@ -101,21 +105,31 @@ pub fn judge(evidence: &Evidence) -> Judged {
         *checks.entry(rule.to_owned()).or_insert(0) += 1;
         findings.extend(finding);
     }
-    if let (Some(observed), Expect::Noticed, None) = (&outcome, case.expect, &case.software) {
-        *checks.entry(NOTICED_RULE.to_owned()).or_insert(0) += 1;
-        if observed.kind != Kind::Refused {
-            findings.push(Finding {
-                rule: NOTICED_RULE.to_owned(),
-                level: case.level,
-                subject: Subject::Server,
-                at: None,
-                expected: "the client or the server notices, and ends it".to_owned(),
-                got: observed.line(),
-                cites: cites_of(NOTICED_RULE, &view),
-            });
-        }
-    }
     let mut missing = Vec::new();
+    if let (Some(observed), Expect::Noticed, None) = (&outcome, case.expect, &case.software) {
+        let end = (observed.kind == Kind::Refused).then(|| noticed::of(evidence, &view, observed));
+        let got = match end {
+            Some(End::Attack) => None,
+            Some(End::Unknown) => {
+                missing.push("the evidence has nothing of the server's side of the end".to_owned());
+                None
+            }
+            Some(End::Otherwise) => {
+                Some(format!("{}, and not for what was done on the way", observed.line()))
+            }
+            None => Some(observed.line()),
+        };
+        *checks.entry(NOTICED_RULE.to_owned()).or_insert(0) += 1;
+        findings.extend(got.map(|got| Finding {
+            rule: NOTICED_RULE.to_owned(),
+            level: case.level,
+            subject: Subject::Server,
+            at: None,
+            expected: "the client or the server notices, and ends it".to_owned(),
+            got,
+            cites: cites_of(NOTICED_RULE, &view),
+        }));
+    }
     let relays = case.expect == Expect::RelayFails;
     if relays {
         match relayed::relayed(&view) {
@@ -166,17 +180,20 @@ pub fn judge(evidence: &Evidence) -> Judged {
         // The client did everything, and in none of that was there anything to be done on the way.
         return Judged { verdict: Verdict::Unsupported, why: Some(undone.clone()), ..Judged::nothing() };
     }
-    if undone.is_some() {
-        // Then this is a case like any other, and not the one that was planned.
+    let locked = lockout::of(&view);
+    if undone.is_some() || locked.is_some() {
+        // Then this is a case like any other, or one of a server that answers to other logons than this: not the one that
+        // was planned.
         findings.clear();
     }
-    let outcome = outcome.filter(|_| faults.is_empty());
+    let outcome = outcome.filter(|_| faults.is_empty() && locked.is_none());
 
     let altered: Vec<String> = evidence.problems.iter().map(ToString::to_string).collect();
     let mut why: Vec<String> = altered.clone();
     // Whether a client noticed is what it did and said: where it went from there need not be understood.
     let told = undone.is_none() && checks.contains_key(driven::NOTICED.id);
     why.extend(undone);
+    why.extend(locked);
     let incomplete = incomplete.filter(|_| !told);
     let faults = if told { Vec::new() } else { faults };
     for what in faults.into_iter().map(|fault| fault.what.clone()).chain(incomplete) {

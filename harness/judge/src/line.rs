@@ -4,17 +4,21 @@
 use crate::steps;
 use crate::view::View;
 use evidence::Direction;
-use model::Outcome;
 use model::outcome::{By, Why};
+use model::{NtStatus, Outcome};
 use smb::follow::{Garbage, Way};
+use smb::wire::Command;
 use smb::{follow, smb1};
 
 /// A message of either generation.
 pub(crate) trait Spoken {
     fn way(&self) -> Way;
     fn frame(&self) -> u64;
+    fn bytes(&self) -> &[u8];
+    fn status(&self) -> NtStatus;
     fn responses(&self) -> &[usize];
     fn is_interim(&self) -> bool;
+    fn is_cancel(&self) -> bool;
     fn name(&self) -> String;
 }
 
@@ -37,11 +41,20 @@ impl Spoken for follow::Message {
     fn frame(&self) -> u64 {
         self.frame
     }
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+    fn status(&self) -> NtStatus {
+        self.header.status
+    }
     fn responses(&self) -> &[usize] {
         &self.responses
     }
     fn is_interim(&self) -> bool {
         Self::is_interim(self)
+    }
+    fn is_cancel(&self) -> bool {
+        self.command() == Command::CANCEL
     }
     fn name(&self) -> String {
         self.command().to_string()
@@ -55,11 +68,20 @@ impl Spoken for smb1::follow::Message {
     fn frame(&self) -> u64 {
         self.frame
     }
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+    fn status(&self) -> NtStatus {
+        self.header.status
+    }
     fn responses(&self) -> &[usize] {
         &self.responses
     }
     fn is_interim(&self) -> bool {
         false
+    }
+    fn is_cancel(&self) -> bool {
+        self.command() == smb1::Command::NT_CANCEL
     }
     fn name(&self) -> String {
         self.command().to_string()

@@ -5,7 +5,7 @@ mod request;
 use crate::view::View;
 use evidence::StepRecord;
 use model::scenario::HeaderField;
-use model::{Action, CheckLevel, Deviation, Finding, FrameRef, NtStatus, Step, Subject};
+use model::{Action, As, CheckLevel, Deviation, Finding, FrameRef, NtStatus, Step, Subject};
 use request::Request;
 
 /// The rule that compares the status of a step's answer.
@@ -38,6 +38,9 @@ pub(crate) fn evaluate(view: &View<'_>) -> Steps {
         }
         // Only right behind the answer: what comes after another one has nothing to do with it, and neither has what was
         // said on another connection.
+        if requests.is_empty() && is_left_out(view, step) {
+            continue;
+        }
         may_end = step.expect.or.is_some() && requests.last().is_none_or(|last| last.index == 0);
         let whole = is_whole(&requests, step);
         if whole && step.deviate.is_some() && step.action != Action::Cancel {
@@ -185,7 +188,19 @@ fn finding(
 /// Whether a step was sent: what the sidecar says are its bytes ends with the request that its action is.
 pub(crate) fn is_sent(view: &View<'_>, step: usize) -> bool {
     let requests = requests_of(view, step);
-    view.steps().get(step).is_some_and(|step| is_whole(&requests, step))
+    let is_done = |step| is_whole(&requests, step) || requests.is_empty() && is_left_out(view, step);
+    view.steps().get(step).is_some_and(is_done)
+}
+
+/// Whether a client passes over a step: FSCTL_VALIDATE_NEGOTIATE_INFO is signed (3.2.5.5), and in a session that the server
+/// made a guest's there is nothing to sign with.
+fn is_left_out(view: &View<'_>, step: &Step) -> bool {
+    let Some(connection) = view.connections().first() else { return false };
+    let mut sessions = connection.sessions.values().map(|session| view.identity(session)).peekable();
+    step.action == Action::ValidateNegotiate
+        && step.deviate.is_none()
+        && sessions.peek().is_some()
+        && sessions.all(|identity| identity != As::User)
 }
 
 /// Whether requests are those that a step sends. Of one whose command is changed on purpose the command says nothing.

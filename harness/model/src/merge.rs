@@ -190,6 +190,7 @@ fn add(
             None => into.plan.expectations.push(planned),
         }
     }
+    into.plan.texts.extend(part.plan.texts);
     for target in part.plan.targets {
         if !into.plan.targets.iter().any(|known| known.id == target.id) {
             into.plan.targets.push(target);

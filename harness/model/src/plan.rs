@@ -129,6 +129,43 @@ pub struct PlannedTarget {
     pub external: Option<PlannedExternal>,
 }
 
+/// Titles and remedies that stand in the files of scenarios, clients and targets. A report needs them, also one that is made
+/// later and elsewhere, where those files are not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedTexts {
+    /// What a scenario shows, by its slug.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scenarios: BTreeMap<String, String>,
+    /// What a person calls a client, by its slug.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clients: BTreeMap<String, String>,
+    /// What mends the things of a topic on a target, by the target's slug and the topic.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remedies: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl PlannedTexts {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scenarios.is_empty() && self.clients.is_empty() && self.remedies.is_empty()
+    }
+
+    /// Takes what another plan has and this one has not.
+    pub(crate) fn extend(&mut self, other: Self) {
+        let add = |own: &mut BTreeMap<String, String>, other: BTreeMap<String, String>| {
+            for (id, text) in other {
+                own.entry(id).or_insert(text);
+            }
+        };
+        add(&mut self.scenarios, other.scenarios);
+        add(&mut self.clients, other.clients);
+        for (target, remedies) in other.remedies {
+            self.remedies.entry(target).or_insert(remedies);
+        }
+    }
+}
+
 /// What `plan.json` holds. It never depends on a server's answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -138,6 +175,9 @@ pub struct Plan {
     pub run: RunInfo,
     /// The targets the cases are on.
     pub targets: Vec<PlannedTarget>,
+    /// What the catalogue of this run calls things, and what mends them.
+    #[serde(default, skip_serializing_if = "PlannedTexts::is_empty")]
+    pub texts: PlannedTexts,
     /// The known deviations of these targets.
     pub expectations: Vec<PlannedExpectation>,
     /// Every selected case in order, all shards.
@@ -257,6 +297,10 @@ impl CellValues {
 
     /// Whether its client validates the negotiation: one that knows 3.x does at every older dialect (3.2.5.5), with a signed
     /// request, for which guests have no key. Where the scenario names the dialect it also says when.
+    ///
+    /// The plan knows the logon and not the session, and a user who logs on rightly is predicted to be no guest. Where a server
+    /// makes him one all the same, such as one with another password that maps to guest, the client leaves the step out
+    /// that is planned.
     fn validates(&self) -> bool {
         let Some(profile) = &self.profile else { return true };
         let knows = profile.dialects.is.iter().any(|dialect| dialect.is_smb3());

@@ -3,9 +3,11 @@
 //! Since Windows 11 build 25381 a value that is *absent* does not mean "not required": it means the default of the edition. So
 //! what settings do not say is left as it was.
 
+use crate::client::{Basis, KnownClient, Sourced};
 use crate::profile::ClientProfile;
 use crate::words::{Dialect, GuestPolicy, Signing};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A setting that cannot be used. Displays the place and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +33,25 @@ const CLIENT: &[&str] = &[
     "MinSmb2Dialect",
     "MaxSmb2Dialect",
 ];
+
+/// What a client's settings are called in its slug, which is part of the name of a file.
+const SHORT: &[(&str, &str)] = &[
+    ("RequireSecuritySignature", "require"),
+    ("EnableSecuritySignature", "enable"),
+    ("AllowInsecureGuestAuth", "guest"),
+    ("MinSmb2Dialect", "min"),
+    ("MaxSmb2Dialect", "max"),
+];
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (key, value)) in self.0.iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            write!(f, "{comma}{key}={value}")?;
+        }
+        Ok(())
+    }
+}
 
 impl Settings {
     /// Reads the settings of a client (LanmanWorkstation\Parameters).
@@ -85,6 +106,43 @@ impl Settings {
             (Some(false), None) if own == Signing::Required => Signing::NotRequired,
             (_, None) => own,
         }
+    }
+
+    /// Whether they say nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A client that people use as these settings make it, under a name of its own: its slug followed by the settings, so that
+    /// two such clients are never mistaken for each other.
+    ///
+    /// # Errors
+    /// They leave it no dialect.
+    pub fn made(&self, client: &KnownClient) -> Result<KnownClient, SettingsError> {
+        let profile = self.applied(&client.profile());
+        if profile.dialects.is_empty() {
+            let mend = format!("{} speaks nothing within these limits: widen them", client.id);
+            return Err(SettingsError { setting: self.to_string(), mend });
+        }
+        let from = format!("given: {self}");
+        let mut made = client.clone();
+        made.title = format!("{}, {self}", client.title);
+        for (key, value) in &self.0 {
+            let value = dialect(value).map_or_else(|| value.clone(), |dialect| dialect.to_string());
+            let short = SHORT.iter().find(|(name, _)| name == key).map_or(key.as_str(), |(_, short)| short);
+            made.id = format!("{}_{short}{value}", made.id);
+        }
+        if made.dialects.is != profile.dialects {
+            made.dialects = Sourced { is: profile.dialects, basis: Basis::Documented, from: from.clone() };
+        }
+        if made.signing.is != profile.signing {
+            made.signing = Sourced { is: profile.signing, basis: Basis::Documented, from: from.clone() };
+        }
+        if made.guest.is != profile.guest {
+            made.guest = Sourced { is: profile.guest, basis: Basis::Documented, from };
+        }
+        Ok(made)
     }
 
     /// A client as these settings make it.
@@ -150,6 +208,35 @@ mod tests {
     fn mistakes_name_the_setting(#[case] text: &str, #[case] says: &str) {
         let error = Settings::of_client(text).unwrap_err().to_string();
         assert!(error.contains(says) && error.starts_with("setting `"), "{error}");
+    }
+
+    const KNOWN: &str = "title = \"t\"\n\
+        dialects = { is = [\"2.1\", \"3.1.1\"], basis = \"documented\", from = \"d\" }\n\
+        signing = { is = \"required\", basis = \"published\", from = \"p\" }\n\
+        algorithms = { is = [], basis = \"assumed\", from = \"a\" }\n\
+        ciphers = { is = [], basis = \"assumed\", from = \"a\" }\n\
+        guest = { is = \"blocked\", basis = \"assumed\", from = \"a\" }\n\
+        generation = { is = \"smb2\", basis = \"assumed\", from = \"a\" }\n\
+        logon = { is = \"ntlm\", basis = \"assumed\", from = \"a\" }\n\
+        hardened = { is = [], basis = \"assumed\", from = \"a\" }\n";
+
+    #[test]
+    fn a_client_that_is_set_otherwise_is_another_one() {
+        let known = KnownClient::parse("c", "c.toml", KNOWN).unwrap();
+        let settings = Settings::of_client("MaxSmb2Dialect=0x302, requiresecuritysignature=0").unwrap();
+        let made = settings.made(&known).unwrap();
+        assert_eq!(made.id, "c_max3.0.2_require0");
+        assert!(crate::case::is_slug(&made.id));
+        assert_eq!(made.title, "t, MaxSmb2Dialect=0x302,RequireSecuritySignature=0");
+        assert_eq!(
+            (made.signing.is, made.dialects.is.as_slice()),
+            (Signing::NotRequired, &[Dialect::Smb21][..])
+        );
+        assert!(made.signing.from.contains("RequireSecuritySignature=0"));
+        // What they do not say stays as it is known, with its source.
+        assert_eq!(made.guest, known.guest);
+        let none = Settings::of_client("MinSmb2Dialect=3.0,MaxSmb2Dialect=3.0").unwrap();
+        assert!(none.made(&known).unwrap_err().to_string().contains("widen them"));
     }
 
     #[test]

@@ -82,19 +82,33 @@ impl Peers {
 
     /// SMB2 NEGOTIATE for 3.1.1 with AES-GMAC.
     fn negotiate_311(&mut self, message_id: u64) -> [usize; 2] {
+        self.negotiate_311_with(message_id, Some(vec![2, 1]), Some(vec![2]))
+    }
+
+    /// The same with other algorithms offered and selected, or without the context.
+    fn negotiate_311_with(
+        &mut self,
+        message_id: u64,
+        offered: Option<Vec<u16>>,
+        selected: Option<Vec<u16>>,
+    ) -> [usize; 2] {
         let preauth = PreauthIntegrity { hash_algorithms: vec![1], salt: vec![3; 32] };
-        let contexts = |algorithms| {
-            let signing = NegotiateContext::of(&SigningCapabilities { algorithms }).unwrap();
-            vec![NegotiateContext::of(&preauth).unwrap(), signing]
+        let contexts = |algorithms: Option<Vec<u16>>| {
+            let preauth = NegotiateContext::of(&preauth).unwrap();
+            let signing = algorithms
+                .map(|algorithms| NegotiateContext::of(&SigningCapabilities { algorithms }).unwrap());
+            [preauth].into_iter().chain(signing).collect()
         };
         let asked = NegotiateRequest {
             security_mode: SecurityMode::SIGNING_REQUIRED,
             dialects: vec![DialectRevision::SMB_3_0_2, DialectRevision::SMB_3_1_1],
-            negotiate_contexts: contexts(vec![2, 1]),
+            negotiate_contexts: contexts(offered),
             ..Default::default()
         };
-        let answered =
-            NegotiateResponse { negotiate_contexts: contexts(vec![2]), ..answer(DialectRevision::SMB_3_1_1) };
+        let answered = NegotiateResponse {
+            negotiate_contexts: contexts(selected),
+            ..answer(DialectRevision::SMB_3_1_1)
+        };
         [
             self.hashed(&request(Command::NEGOTIATE, message_id), &asked),
             self.hashed(&response(Command::NEGOTIATE, message_id), &answered),
@@ -173,6 +187,32 @@ fn a_wildcard_leaves_the_choice_to_smb2_negotiate_and_is_in_no_hash() {
     assert_eq!((peers.connection.garbage.len(), peers.strays()), (0, vec![]));
     // Nothing after it is mistaken for another answer.
     assert!((1..20).all(|index| !peers.connection.answers_multi_protocol(index)));
+}
+
+/// 3.2.5.2 has a client ignore the types of context that it does not know, and one that sends no SMB2_SIGNING_CAPABILITIES
+/// does not know that.
+#[rstest]
+#[case(None, vec![0], Some(Algorithm::Aes128Cmac))]
+#[case(None, vec![2], Some(Algorithm::Aes128Cmac))]
+#[case(None, vec![0x7777], Some(Algorithm::Aes128Cmac))]
+#[case(None, vec![], Some(Algorithm::Aes128Cmac))]
+#[case(Some(vec![1]), vec![0], Some(Algorithm::HmacSha256))]
+#[case(Some(vec![1]), vec![0x7777], None)]
+fn an_algorithm_that_nobody_asked_for_is_not_signed_with(
+    #[case] offered: Option<Vec<u16>>,
+    #[case] selected: Vec<u16>,
+    #[case] algorithm: Option<Algorithm>,
+) {
+    let mut peers = Peers::new();
+    peers.negotiate_311_with(0, offered.clone(), Some(selected.clone()));
+    let negotiated = peers.connection.negotiated.as_ref().unwrap();
+    assert_eq!(negotiated.offered_algorithms, offered);
+    assert_eq!(negotiated.selected_algorithms, [selected]);
+    assert_eq!(negotiated.algorithm(), algorithm);
+    if let Some(algorithm) = algorithm {
+        peers.log_on(Dialect::Smb311, algorithm, 1);
+        assert_eq!(peers.flagged(), [Signature::Valid(algorithm); 3]);
+    }
 }
 
 #[test]

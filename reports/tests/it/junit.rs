@@ -1,5 +1,8 @@
 use super::support;
 use countersign_reports as reports;
+use rstest::rstest;
+use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn every_state() {
@@ -48,5 +51,40 @@ fn it_reads_back_with_the_counts_of_the_results() {
     // Six cases deviate, one claim is contradicted and two expectations are dead; one case, one target and one claim are
     // not known.
     assert_eq!((report.failures, report.errors), (6 + 1 + 2, 1 + 1 + 1));
-    assert_eq!(report.skipped, 4 + 1 + 1);
+    assert_eq!(report.test_suites.iter().map(|suite| suite.skipped).sum::<usize>(), 4 + 1 + 1);
+}
+
+/// Whether xmllint, which is a validator of others, takes a document for one of `junit.xsd`, and what it says.
+fn validated(xml: &str) -> (bool, String) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("junit.xml");
+    std::fs::write(&file, xml).unwrap();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("junit.xsd");
+    let ended =
+        Command::new("xmllint").args(["--nonet", "--noout", "--schema"]).args([&schema, &file]).output();
+    let ended = ended.expect("xmllint is there: the package libxml2-utils");
+    (ended.status.success(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+#[test]
+fn what_is_written_is_valid() {
+    for results in
+        [support::sample(), support::all_well(), support::nothing(), support::clients(), support::many(60)]
+    {
+        let (valid, said) = validated(&reports::junit::render(&results).unwrap());
+        assert!(valid, "{said}");
+    }
+}
+
+#[rstest]
+#[case("<testsuites ", "<testsuites skipped=\"6\" ")]
+#[case("classname=\"smb2-policy@embedded\"", "class=\"smb2-policy@embedded\"")]
+#[case("<skipped ", "<failure/><skipped ")]
+#[case("time=\"0.004\"", "time=\"4 ms\"")]
+#[case("<properties>", "<system-out/><properties>")]
+fn what_readers_refuse_is_not(#[case] from: &str, #[case] to: &str) {
+    let xml = reports::junit::render(&support::sample()).unwrap();
+    assert!(xml.contains(from));
+    let (valid, said) = validated(&xml.replacen(from, to, 1));
+    assert!(!valid && said.contains("fails to validate"), "{said}");
 }

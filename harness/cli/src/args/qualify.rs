@@ -1,8 +1,10 @@
 //! The arguments of `qualify`.
 
-use super::FailOn;
+use super::CommonArgs;
 use clap::Args;
 use std::path::PathBuf;
+
+const JOBS: &str = "How many cases run at the same time, at most; the target file may say less";
 
 /// Test a server that is somebody's, such as a NAS, by its address.
 ///
@@ -34,7 +36,7 @@ A target file says the same, and what its vendor claims; all of it may be left o
   signing-capabilities = [\"aes-128-gmac\", \"aes-128-cmac\"]
   [[unsupported]]
   when = { \"server.guest\" = [\"bad-user\", \"bad-password\"] }
-  why = \"it has no guests\"")]
+  why = \"it has no guests\"", mut_arg("jobs", |jobs| jobs.help(JOBS)))]
 pub(crate) struct QualifyArgs {
     /// The server: a host name or an IP address, with a port or without; IPv6 with a port in brackets
     #[arg(value_name = "ADDRESS[:PORT]")]
@@ -69,7 +71,8 @@ pub(crate) struct QualifyArgs {
     #[arg(long, value_name = "SETTING=WORD", value_parser = setting)]
     pub(crate) step: Vec<(String, String)>,
 
-    /// Merge what comes out into this run folder of the same server
+    /// Merge what comes out into this run folder of the same server. What this step measured stays besides in a folder of its
+    /// own in countersign-runs/, which can be removed when the merged run is as it should be
     #[arg(long, value_name = "RUN", conflicts_with = "out")]
     pub(crate) into: Option<PathBuf>,
 
@@ -86,38 +89,8 @@ pub(crate) struct QualifyArgs {
     #[arg(long, value_name = "SCENARIO")]
     pub(crate) scenario: Vec<String>,
 
-    /// One case by its id; repeat for several
-    #[arg(long, value_name = "ID")]
-    pub(crate) case: Vec<String>,
-
-    /// Read the scenarios from this directory instead of those built in
-    #[arg(long = "scenarios", value_name = "DIR")]
-    pub(crate) scenarios_dir: Option<PathBuf>,
-
-    /// The run folder to create [default: countersign-runs/ and the run's id]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-
-    /// How many cases run at the same time, at most; the target file may say less
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: u16,
-
-    /// From which level on an unexpected finding fails the run
-    #[arg(long, value_enum, default_value_t = FailOn::Should)]
-    pub(crate) fail_on: FailOn,
-
-    /// Draft expectations for what nobody expected, into drafts/ of the run folder, for review: the reason of each is still
-    /// to be written, and none is read without
-    #[arg(long)]
-    pub(crate) write_expectations: bool,
-
-    /// The seed of file names and client GUIDs, to get the same ones again [default: random]
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
-
-    /// How long to wait for one answer, in seconds, before its case is inconclusive
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
-    pub(crate) timeout: u16,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

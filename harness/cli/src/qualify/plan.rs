@@ -103,7 +103,8 @@ impl Server {
         let mut cases = Vec::new();
         for case in &everything {
             let named = args.scenario.is_empty() || args.scenario.contains(&case.scenario);
-            let wanted = args.case.is_empty() || args.case.iter().any(|id| id == case.id.as_str());
+            let wanted =
+                args.common.case.is_empty() || args.common.case.iter().any(|id| id == case.id.as_str());
             if is_of_step(case, &self.allowed.step).map_err(Failure::usage)? && named && wanted {
                 cases.push(case.clone());
             }
@@ -124,6 +125,7 @@ impl Server {
                 discovery: plan_discovery(target, &cases),
                 external: Some(self.allowed.clone()),
             }],
+            texts: catalogue.texts(&cases),
             expectations: plan_expectations(target, &everything),
             shard: cases.iter().map(|case| case.id.clone()).collect(),
             cases,
@@ -166,7 +168,7 @@ impl Server {
         if let Some(file) = &args.target_file {
             say("target-file", &file.display().to_string());
         }
-        if let Some(directory) = &args.scenarios_dir {
+        if let Some(directory) = &args.common.scenarios_dir {
             say("scenarios", &directory.display().to_string());
         }
         if args.read_only {

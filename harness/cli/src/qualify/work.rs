@@ -11,7 +11,7 @@ use model::results::TargetState;
 use model::{CaseResult, Dialect, Discovery, Login, PlannedCase, Target};
 use probe::{Denied, Endpoint, Workspace};
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
 
 /// What is to be done, and what was made on the server.
@@ -63,11 +63,15 @@ impl<'a> Work<'a> {
         let (wrong, right): (Vec<_>, Vec<_>) = runs.into_iter().partition(logs_on_wrongly);
         // A client of SMB1 watches the directory that the others work in.
         let (smb1, smb2) = right.into_iter().partition(|case| case.client.dialects == [Dialect::Nt1]);
-        cases_on(context, target, &endpoint, smb2, None).await;
-        cases_on(context, target, &endpoint, smb1, None).await;
+        let locked = Arc::new(OnceLock::new());
+        cases_on(context, target, &endpoint, smb2, None, Some(&locked)).await;
+        cases_on(context, target, &endpoint, smb1, None, Some(&locked)).await;
         // An account that is locked for them spoils nothing else.
         let alone = Target { parallel_cases: NonZeroU16::MIN, ..target.clone() };
-        cases_on(context, &alone, &endpoint, wrong, None).await;
+        cases_on(context, &alone, &endpoint, wrong, None, Some(&locked)).await;
+        if let Some(why) = locked.get() {
+            anstream::eprintln!("countersign: {why}");
+        }
         Ok(())
     }
 

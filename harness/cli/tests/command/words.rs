@@ -72,3 +72,87 @@ fn every_word_is_explained_and_a_servers_own_remedy_is_named() {
         assert_eq!(ended.stdout.contains("Verdict:"), args.len() > 2, "{}", ended.stdout);
     }
 }
+
+#[test]
+fn what_is_explained_fits_the_terminal_and_is_left_alone_without_one() {
+    let bench = Bench::new();
+    let what = ["explain", "signing/response-signed", "--target", "embedded"];
+    let plain = bench.run(&what).stdout;
+    assert!(plain.lines().any(|line| line.len() > 100));
+    let command = format!("stty rows 40 cols 60; '{}' {}", env!("CARGO_BIN_EXE_countersign"), what.join(" "));
+    let output = std::process::Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.lines().count() > plain.lines().count() && shown.lines().all(|line| line.len() <= 60),
+        "{shown}"
+    );
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&shown), words(&plain));
+}
+
+#[test]
+fn a_client_is_driven_as_it_is_set() {
+    let bench = Bench::new();
+    let run = |settings: &str, out: &str| {
+        let args = ["run", "who-can-connect", "who-can-connect-hardened", "--target", "embedded"];
+        let client = ["--client", "windows-11-24h2", "--client-settings", settings, "--out", out];
+        let ended = bench.run(&[&args[..], &client[..]].concat());
+        assert_eq!(ended.status, 0, "{}{}", ended.stdout, ended.stderr);
+        bench.results(out)
+    };
+    let results = run("MaxSmb2Dialect=0x210,RequireSecuritySignature=0", "r");
+    let id = "windows-11-24h2_max2.1_require0";
+    let mut kinds = Vec::new();
+    for case in &results.cases {
+        assert_eq!(case.axes.get("profile").map(String::as_str), Some(id));
+        let Some(outcome) = case.outcome.as_ref().filter(|it| it.why.is_none()) else { continue };
+        assert_eq!(outcome.dialect, Some(model::Dialect::Smb21));
+        kinds.push((case.scenario.as_str(), case.axes["server.signing"].as_str(), outcome.kind.word()));
+    }
+    // It requires nothing any more, but for a mapping that does.
+    assert!(kinds.contains(&("who-can-connect", "not-required", "not-signed")), "{kinds:?}");
+    assert!(kinds.contains(&("who-can-connect-hardened", "not-required", "signed")), "{kinds:?}");
+    // What the case says runs it again.
+    let again = &results.cases.iter().find(|case| case.outcome.is_some()).unwrap().reproduce;
+    assert!(
+        again.contains("--client-settings MaxSmb2Dialect=0x210,RequireSecuritySignature=0 --case "),
+        "{again}"
+    );
+    let words: Vec<&str> = again.split(' ').skip(1).chain(["--out", "again"]).collect();
+    assert_eq!(bench.run(&words).status, 0);
+    assert_eq!(bench.results("again").cases.len(), 1);
+    assert_eq!(bench.run(&["judge", "r"]).status, 0);
+    assert!(bench.results("r") == results);
+
+    for (args, says) in [
+        (&["run", "--client-settings", "RequireSecuritySignature=0"][..], "--client <CLIENT>"),
+        (
+            &[
+                "run",
+                "--client",
+                "windows-7",
+                "--client",
+                "windows-8",
+                "--client-settings",
+                "RequireSecuritySignature=0",
+            ],
+            "name one",
+        ),
+        (
+            &[
+                "run",
+                "--client",
+                "windows-10-pro",
+                "--client-settings",
+                "MinSmb2Dialect=3.0,MaxSmb2Dialect=2.1",
+            ],
+            "widen them",
+        ),
+        (&["run", "--client", "windows-9", "--client-settings", "MinSmb2Dialect=3.0"], "did you mean"),
+        (&["run", "--client", "windows-7", "--client-settings", ","], "it says nothing"),
+    ] {
+        let ended = bench.run(args);
+        assert_eq!(ended.status, 2, "{args:?}");
+        assert!(ended.stderr.contains(says), "{args:?}: {}", ended.stderr);
+    }
+}

@@ -48,3 +48,27 @@ async fn a_guest_session_conforms_where_it_is_predicted_and_must_not_be_signed()
         assert_eq!(judged.outcome.unwrap().why, Some(Why::GuestBlocked));
     }
 }
+
+/// Who has nothing to sign with leaves FSCTL_VALIDATE_NEGOTIATE_INFO out; who has, does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_validation_is_missed_only_where_the_client_could_sign_it() {
+    let bench = Bench::new().await;
+    let without = |mut exchange: Exchange| {
+        exchange.remove(exchange.response(Command::IOCTL));
+        exchange.remove(exchange.request(Command::IOCTL));
+        exchange
+    };
+    let free = Clean::Free30.exchange(&bench).await;
+
+    let judged = without(free.clone()).write(&bench).judged();
+    assert_eq!(judged.verdict, Verdict::Inconclusive);
+    assert!(judged.why.unwrap().contains("(validate-negotiate) was not sent"));
+
+    let mut mapped = without(guest(free));
+    mapped.case.login = Login::User;
+    let judged = mapped.write(&bench).judged();
+    assert_eq!(rules(&judged), BTreeSet::from(["policy/outcome"]));
+    assert_eq!(judged.why, None);
+    mapped.case.login = Login::UnknownUser;
+    conforms("a guest who is meant to be one", &mapped.write(&bench).judged());
+}

@@ -12,6 +12,7 @@ mod faulty;
 mod guest;
 mod interim;
 mod missing;
+mod noticed;
 mod plan;
 mod salts;
 #[path = "../support/mod.rs"]

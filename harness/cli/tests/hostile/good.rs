@@ -7,8 +7,8 @@ use crate::verdict::Expected::{Deviates, Inconclusive};
 use crate::verdict::{check, matches};
 use evidence::Direction;
 use futures_util::future::join_all;
-use model::outcome::{Kind, Why};
-use model::{PlannedCase, Verdict};
+use model::outcome::{As, Kind, Why};
+use model::{GuestPolicy, PlannedCase, Verdict};
 use probe::Limits;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -95,6 +95,43 @@ async fn a_good_server_that_says_nothing_more_after_n_messages() {
             matches(&name, &judged, Inconclusive(&["no answer to", "(frame "]));
             assert_eq!(judged.findings, [], "{name}: a timeout proves nothing");
         }
+    }
+}
+
+/// In a session without a secret nothing can be signed, so the client validates nothing: whose session it is says the server,
+/// whatever the plan has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_server_that_makes_a_guest_of_the_user() {
+    let bench = Bench::new().await;
+    let [case] = &policy(&bench, "not-required", &["3.0"])[..] else { panic!("one case, please") };
+    let mut case = case.clone();
+    case.client.guest = GuestPolicy::Allowed;
+    let server = bench.server(&case).await;
+    for (guest, validates) in [(false, true), (true, false)] {
+        let mapped = proxy(server.address, move |number, mut bytes| {
+            // The final SESSION_SETUP response: SessionFlags, and neither flag nor signature.
+            if guest && number == 2 {
+                bytes[4 + 66] |= 1;
+                bytes[4 + 16] &= !8;
+                bytes[4 + 48..4 + 64].fill(0);
+            }
+            Pass::On(bytes)
+        })
+        .await;
+        let recorded = bench.record(&case, &bench.endpoint(mapped.address, Some(&server)), PATIENT).await;
+        let evidence = recorded.read();
+        let view = judge::View::new(&evidence);
+        let asked = view.messages().filter(|(_, _, message)| message.command() == Command::IOCTL).count();
+        assert_eq!(asked > 0, validates, "guest: {guest}");
+        let judged = recorded.judged();
+        let outcome = judged.outcome.clone().unwrap();
+        assert_eq!((outcome.kind, outcome.why), (Kind::NotSigned, None), "{}", cause(&judged));
+        let rules: Vec<&str> = judged.findings.iter().map(|finding| finding.rule.as_str()).collect();
+        match guest {
+            false => assert_eq!(judged.verdict, Verdict::Conforms, "{}", cause(&judged)),
+            true => assert_eq!((outcome.identity, rules), (Some(As::Guest), vec!["policy/outcome"])),
+        }
+        assert_eq!(judged.why, None, "nothing is missing");
     }
 }
 

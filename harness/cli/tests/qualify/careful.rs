@@ -33,6 +33,40 @@ fn without_leave_nobody_logs_on_wrongly() {
     }));
 }
 
+/// A server that counts wrong passwords counts those of the cases, which are then not to be more of them.
+#[test]
+fn an_account_that_is_locked_ends_it() {
+    let nas = Nas::samba();
+    let bench = Bench::new();
+    let args = ["--scenario", "smb2-guest", "--allow-failed-logons", "--step", "guest=never"];
+    let open = nas.qualify(&bench, &[&args[..], &["--out", "open"]].concat());
+    assert_eq!(open.status, 0, "{}{}", open.stdout, open.stderr);
+
+    // The discovery has one of them.
+    nas.shell("pdbedit -P 'bad lockout attempt' -C 3");
+    let ended = nas.qualify(&bench, &[&args[..], &["--out", "r"]].concat());
+    assert_eq!(ended.status, 3, "{}{}", ended.stdout, ended.stderr);
+    let results = bench.results("r");
+    assert!(results.cases.iter().all(|case| case.findings.is_empty() && case.verdict != Verdict::Deviates));
+    let why = |case: &model::CaseResult| case.why.clone().unwrap_or_default();
+    let known = |case: &&model::CaseResult| why(case).contains("STATUS_ACCOUNT_LOCKED_OUT (frame ");
+    let locked: Vec<_> = results.cases.iter().filter(known).collect();
+    let not_run: Vec<_> = locked.iter().filter(|case| why(case).starts_with("not run: ")).collect();
+    assert!(not_run.len() > 3 && not_run.iter().all(|case| case.evidence.is_none()), "{}", ended.stdout);
+    // One shows it; the others name that, and were not begun.
+    let [shown] = locked.iter().filter(|case| case.evidence.is_some()).collect::<Vec<_>>()[..] else {
+        panic!("{}", ended.stdout)
+    };
+    assert!(not_run.iter().all(|case| why(case).contains(shown.id.as_str())));
+    assert!(
+        ended.stderr.contains("countersign: not run: the server has locked the account"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(bench.run(&["judge", "r"]).status, 3);
+    assert_eq!(bench.results("r").cases, results.cases);
+}
+
 #[test]
 fn what_a_killed_run_left_is_swept_and_nothing_else_is() {
     let nas = Nas::samba();

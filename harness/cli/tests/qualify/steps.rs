@@ -41,6 +41,8 @@ fn the_steps_of_one_server_become_one_report() {
     // The same with both runs in folders of their own.
     let step =
         fs::read_dir(bench.path("countersign-runs")).unwrap().map(|it| it.unwrap().path()).max().unwrap();
+    let name = step.file_name().unwrap().to_str().unwrap();
+    assert!(second.stderr.contains(&format!("stays in countersign-runs/{name}")), "{}", second.stderr);
     let again = bench.run(&["merge", "m", "r", step.to_str().unwrap()]);
     assert_eq!(again.status, 0, "{}{}", again.stdout, again.stderr);
     assert_eq!(bench.results("m").summary.conforms, 28);

@@ -8,7 +8,7 @@ use model::{Algorithm, Dialect, NtStatus, PlannedCase};
 use smb::follow::Way;
 use smb::preauth::PreauthHash;
 use smb::signing::SigningKey;
-use smb::wire::{self, Body, Command, Flags, Header, NegotiateResponse};
+use smb::wire::{self, Body, Command, Flags, Header, NegotiateRequest, NegotiateResponse};
 use smb::{kdf, nbss};
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -257,8 +257,14 @@ impl Exchange {
         let body = NegotiateResponse::parse(&self.messages[negotiated].bytes).unwrap();
         let dialect = body.dialect_revision.to_dialect()?;
         let contexts = body.negotiate_contexts.iter();
-        let mut selected =
-            contexts.filter(|context| context.context_type == wire::ContextType::SIGNING_CAPABILITIES);
+        let is_signing = |context: &wire::NegotiateContext| {
+            context.context_type == wire::ContextType::SIGNING_CAPABILITIES
+        };
+        // A client that asked for none does not know the type.
+        let asked = &self.messages[self.request(Command::NEGOTIATE)].bytes;
+        let asked =
+            NegotiateRequest::parse(asked).is_ok_and(|it| it.negotiate_contexts.iter().any(is_signing));
+        let mut selected = contexts.filter(|context| asked && is_signing(context));
         let algorithm = match selected.next() {
             Some(context) if dialect == Dialect::Smb311 => {
                 Algorithm::from_smb2_id(u16::from_le_bytes([*context.data.get(2)?, *context.data.get(3)?]))?

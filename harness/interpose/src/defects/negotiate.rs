@@ -281,7 +281,8 @@ pub(super) fn defects() -> Vec<Defect> {
             act: Act::Reply(|r| {
                 offered(r).is_none()
                     && contexts(r, |contexts| {
-                        contexts.push(NegotiateContext::new(SIGNING, one(1)));
+                        // Not the one that such a client signs with: it ignores the type (3.2.5.2).
+                        contexts.push(NegotiateContext::new(SIGNING, one(0)));
                         true
                     })
             }),

@@ -6,8 +6,8 @@ use smb::kdf;
 use smb::preauth::PreauthHash;
 use smb::signing::SigningKey;
 use smb::wire::{
-    Body, Command, DialectRevision, Header, NegotiateContext, NegotiateRequest, NegotiateResponse,
-    SecurityMode, SigningCapabilities,
+    Body, Command, ContextType, DialectRevision, Header, NegotiateContext, NegotiateRequest,
+    NegotiateResponse, SecurityMode, SigningCapabilities,
 };
 use std::collections::BTreeMap;
 
@@ -68,16 +68,25 @@ impl Schedule {
         self.response.as_ref()?.dialect_revision.to_dialect()
     }
 
-    /// The algorithm this side signs with: the first that was selected at 3.1.1, else the dialect's own.
+    /// The algorithm this side signs with: the first that was selected at 3.1.1, else the dialect's own. Where the request
+    /// has no SMB2_SIGNING_CAPABILITIES the client does not know the type, and ignores it (3.2.5.2).
     pub(crate) fn algorithm(&self) -> Option<Algorithm> {
         let dialect = self.dialect()?;
         let contexts = &self.response.as_ref()?.negotiate_contexts;
         match NegotiateContext::find::<SigningCapabilities>(contexts) {
-            Some(selected) if dialect == Dialect::Smb311 => {
+            Some(selected) if dialect == Dialect::Smb311 && self.offers() => {
                 selected.ok()?.algorithms.first().copied().and_then(Algorithm::from_smb2_id)
             }
             _ => dialect.algorithms().first().copied(),
         }
+    }
+
+    /// Whether the request has an SMB2_SIGNING_CAPABILITIES, readable or not.
+    fn offers(&self) -> bool {
+        let kind = ContextType::SIGNING_CAPABILITIES;
+        self.request
+            .as_ref()
+            .is_some_and(|body| body.negotiate_contexts.iter().any(|context| context.context_type == kind))
     }
 
     /// Whether the server's answer, or the client's request, requires signing ([MS-SMB2] 3.3.5.5.3).

@@ -148,7 +148,7 @@ impl Client<'_> {
         let negotiated = NegotiateResponse::parse_lenient(&answer).ok()?.0;
         let dialect = negotiated.dialect_revision.to_dialect()?;
         self.dialect = Some(dialect);
-        let algorithm = algorithm(dialect, &negotiated)?;
+        let algorithm = algorithm(dialect, self.plan.algorithms.is_some(), &negotiated)?;
         let session_key = self.log_on(&negotiated.security_buffer, &mut preauth, dialect, algorithm).await?;
         self.driven.keys.push(SessionKey { connection: 0, session_id: self.session, key: session_key });
         self.signs |= negotiated.security_mode.contains(SecurityMode::SIGNING_REQUIRED) && self.key.is_some();
@@ -407,9 +407,10 @@ impl Client<'_> {
     }
 }
 
-fn algorithm(dialect: Dialect, negotiated: &NegotiateResponse) -> Option<Algorithm> {
+/// A client that did not offer any does not know the context.
+fn algorithm(dialect: Dialect, offered: bool, negotiated: &NegotiateResponse) -> Option<Algorithm> {
     match NegotiateContext::find::<SigningCapabilities>(&negotiated.negotiate_contexts) {
-        Some(selected) if dialect == Dialect::Smb311 => {
+        Some(selected) if offered && dialect == Dialect::Smb311 => {
             Algorithm::from_smb2_id(*selected.ok()?.algorithms.first()?)
         }
         _ => dialect.algorithms().first().copied(),

@@ -138,10 +138,10 @@ impl<'v> Walk<'v> {
             if !contexts::are_acceptable(negotiated) {
                 return refused(By::Client, Why::NegotiateFailed, None);
             }
-            match negotiated.selected_algorithms.as_slice() {
-                [] => {}
-                [ids] if ids.len() == 1 => {
-                    let offered = negotiated.offered_algorithms.as_deref().unwrap_or_default();
+            match (&negotiated.offered_algorithms, negotiated.selected_algorithms.as_slice()) {
+                // A client that sent no such context does not know the type, and ignores it.
+                (None, _) | (_, []) => {}
+                (Some(offered), [ids]) if ids.len() == 1 => {
                     if !offered.contains(&ids[0]) {
                         return refused(By::Client, Why::AlgorithmNotOffered, None);
                     }

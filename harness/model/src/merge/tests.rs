@@ -1,7 +1,7 @@
 use super::*;
 use crate::discovery::Discovery;
 use crate::external::{ExternalFile, PlannedExternal};
-use crate::plan::expand;
+use crate::plan::{PlannedTexts, expand};
 use crate::results::{Results, RunInfo, SCHEMA};
 use crate::scenario::Scenario;
 use crate::target::Shares;
@@ -57,6 +57,7 @@ fn part(run: &str, guid: &str, measured: &str) -> Part {
                 discovery: None,
                 external: Some(external),
             }],
+            texts: PlannedTexts::default(),
             expectations: Vec::new(),
             shard: cases.iter().map(|case| case.id.clone()).collect(),
             cases,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::outcome::Subject;
-use crate::plan::{PlannedExpectation, PlannedTarget, expand, plan_expectations};
+use crate::plan::{PlannedExpectation, PlannedTarget, PlannedTexts, expand, plan_expectations};
 use crate::scenario::Scenario;
 use crate::target::Target;
 use rstest::rstest;
@@ -35,6 +35,7 @@ fn plan(unsupported: &str, expectations: &str) -> Plan {
             discovery: None,
             external: None,
         }],
+        texts: PlannedTexts::default(),
         expectations: plan_expectations(&target, &cases),
         shard: cases.iter().map(|case| case.id.clone()).collect(),
         cases,

@@ -169,6 +169,8 @@ impl Client<'_> {
                 "the client gave up: the server selected no hash for the preauthentication",
             ));
         }
+        // Who sends no such context does not know the type, and ignores it.
+        let SigningOffer::Ids(offered) = &self.context.case.client.algorithms else { return Ok(default) };
         let mut selected = negotiated
             .negotiate_contexts
             .iter()
@@ -177,10 +179,8 @@ impl Client<'_> {
             || Stop::GivesUp("the client gave up: the server selected no signing algorithm that was offered");
         let Some(context) = selected.next() else { return Ok(default) };
         let ids = SigningCapabilities::parse(&context.data).map_err(|_| refuses())?.algorithms;
-        match (&self.context.case.client.algorithms, ids.as_slice(), selected.next()) {
-            (SigningOffer::Ids(offered), [id], None) if offered.contains(id) => {
-                Algorithm::from_smb2_id(*id).ok_or_else(refuses)
-            }
+        match (ids.as_slice(), selected.next()) {
+            ([id], None) if offered.contains(id) => Algorithm::from_smb2_id(*id).ok_or_else(refuses),
             _ => Err(refuses()),
         }
     }

@@ -47,11 +47,14 @@ pub struct Negotiated {
 impl Negotiated {
     /// The algorithm the connection signs with: the one id that was selected at 3.1.1, else the dialect's own.
     /// `None` where the selected id names no algorithm.
+    ///
+    /// A client that sent no SMB2_SIGNING_CAPABILITIES does not know that context ([MS-SMB2] 2.2.3.1 <18>), and ignores one
+    /// in the answer as it ignores every type that it does not know (3.2.5.2).
     #[must_use]
     pub fn algorithm(&self) -> Option<Algorithm> {
         let dialect = self.dialect?;
-        match (dialect, self.selected_algorithms.as_slice()) {
-            (Dialect::Smb311, [ids, ..]) => ids.first().copied().and_then(Algorithm::from_smb2_id),
+        match (dialect, &self.offered_algorithms, self.selected_algorithms.as_slice()) {
+            (Dialect::Smb311, Some(_), [ids, ..]) => ids.first().copied().and_then(Algorithm::from_smb2_id),
             _ => dialect.algorithms().first().copied(),
         }
     }

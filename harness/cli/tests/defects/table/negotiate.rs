@@ -44,8 +44,15 @@ defects! {
     };
     no_algorithm_in_the_context: Required311,
         "negotiate/signing-algorithm" + "policy/outcome" + "session-setup/final-signed" => |x| selects(x, &[&[]]);
-    algorithm_though_none_was_offered: NoOffer, "negotiate/signing-algorithm" + "policy/outcome" => |x| {
+    algorithm_though_none_was_offered: NoOffer, "negotiate/signing-algorithm" => |x| {
         selects(x, &[&[1]])
+    };
+    // It does not know the type, so what the context says is nothing to it, and neither is how many there are.
+    another_algorithm_though_none_was_offered: NoOffer, "negotiate/signing-algorithm" => |x| {
+        selects(x, &[&[0]])
+    };
+    two_algorithm_contexts_though_none_was_offered: NoOffer, "negotiate/signing-algorithm" => |x| {
+        selects(x, &[&[2], &[0x7777]])
     };
     algorithm_that_does_not_exist: OddOffer,
         "negotiate/signing-algorithm" + "policy/outcome" + "session-setup/final-signed" => |x| {
