@@ -280,11 +280,12 @@ fn is_lost(evidence: &Evidence) -> bool {
         })
 }
 
-/// Whose doing another outcome is: of a client that people run, that it gives up, or that it signs what nobody asked it to.
+/// Whose doing another outcome is: of a client that people run, that it gives up, or that it signs or encrypts what nobody asked it to.
 fn whose(view: &View<'_>, observed: &Outcome, predicted: &Outcome) -> Subject {
     let signs = observed.kind == Kind::Signed && predicted.kind == Kind::NotSigned;
+    let encrypts = observed.kind == Kind::Encrypted;
     match view.software() {
-        Some(_) if signs || observed.by == Some(By::Client) => Subject::Client,
+        Some(_) if encrypts || signs || observed.by == Some(By::Client) => Subject::Client,
         _ => Subject::Server,
     }
 }

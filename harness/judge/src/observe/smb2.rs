@@ -280,6 +280,8 @@ impl<'v> Walk<'v> {
         let Some(request) = granted.or_else(first) else {
             let planned = self.0.view.steps().iter().any(|s| s.action == Action::TreeConnect);
             return match planned {
+                // What is encrypted cannot be seen.
+                _ if self.0.connection.encrypted => Ok(None),
                 _ if self.is_driven() => Ok(Some(if self.0.server_ended() { self.0.lost() } else { left() })),
                 true if self.0.server_ended() => Ok(Some(self.0.lost())),
                 true => Err(never("TREE_CONNECT")),
@@ -370,7 +372,7 @@ impl<'v> Walk<'v> {
             });
         }
         // Who only takes leave did nothing here.
-        if self.is_driven() && (answered == 0 || !self.does_something(session)) {
+        if self.is_driven() && !self.0.connection.encrypted && (answered == 0 || !self.does_something(session)) {
             return Ok(Outcome {
                 dialect: Some(settled.dialect),
                 identity: Some(settled.identity),
