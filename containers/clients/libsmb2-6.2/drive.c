@@ -1,10 +1,12 @@
 /* One case: everything on one connection, with the synchronous calls of libsmb2. */
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <smb2/smb2.h>
 #include <smb2/libsmb2.h>
@@ -17,6 +19,17 @@ static int failed(const char *what)
 {
     printf("%s: %s\n", what, smb2_get_error(smb2));
     return 1;
+}
+
+/* Its own timeout does not end every wait. */
+static void late(int number)
+{
+    static const char text[] = "libsmb2 was ended after 15 seconds\n";
+
+    (void)number;
+    if (write(STDOUT_FILENO, text, sizeof text - 1) < 0)
+        _exit(2);
+    _exit(1);
 }
 
 /* A line of the login file. */
@@ -47,6 +60,8 @@ int main(void)
     line(lines, password, sizeof password);
     fclose(lines);
 
+    signal(SIGALRM, late);
+    alarm(15);
     smb2 = smb2_init_context();
     if (smb2 == NULL)
         return 2;

@@ -18,13 +18,16 @@ unset password
 socat -t 60 - UNIX-CONNECT:/run/vm/jobs,shut-none <job >answer &
 socat=$!
 status=1
+begun=
 while read -r line; do
     case $line in
-    "end "*)
-        status=${line#end }
+    "begin $FILE") begun=yes ;;
+    "end $FILE "*)
+        status=${line##* }
         break
         ;;
-    *) printf '%s\n' "$line" ;;
+    # What comes before is of a case that was ended.
+    *) [ -z "$begun" ] || printf '%s\n' "$line" ;;
     esac
 done <answer
 rm -f job

@@ -25,12 +25,12 @@ if [ -n "$SIGNING" ]; then
 fi
 
 echo "countersign was here: a file that is written, read and deleted" >sent
-# `pwd` asks the server nothing: that it is carried out shows that the share is connected.
-timeout 18 smbclient "$@" "//$SERVER/$SHARE" -c "pwd; put sent $FILE; get $FILE received; del $FILE" >printed 2>&1
+# `pwd` asks the server nothing: that it is carried out shows that the share is connected. It waits 20 seconds for an answer.
+timeout 27 stdbuf -oL smbclient "$@" "//$SERVER/$SHARE" -c "pwd; put sent $FILE; get $FILE received; del $FILE" >printed 2>&1
 status=$?
 cat printed
 if [ "$status" = 124 ]; then
-    echo "smbclient was ended after 18 seconds"
+    echo "smbclient was ended after 27 seconds"
 fi
 
 done=0

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 
 import smbclient
@@ -34,6 +35,16 @@ class OneLine(logging.Formatter):
 handler = logging.StreamHandler()
 handler.setFormatter(OneLine("%(message)s"))
 logging.getLogger("smbprotocol").addHandler(handler)
+
+
+def late(*_):
+    # It waits for an answer as long as it takes, and at the end once more.
+    print("smbprotocol was ended after 15 seconds", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+signal.signal(signal.SIGALRM, late)
+signal.alarm(15)
 
 
 def drive():

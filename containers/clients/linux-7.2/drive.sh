@@ -1,0 +1,34 @@
+# One case: hands it to the VM as a job, and prints what comes back.
+set -u
+umask 077
+
+work=$(mktemp -d)
+socat=
+trap 'kill -KILL $socat 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work"
+mkfifo answer
+{
+    read -r user
+    read -r domain
+    read -r password
+} <"$LOGIN"
+printf '%s\n' job "$SLOT" "$SHARE" "$FILE" "$SIGNING" "$user" "$domain" "$password" >job
+unset password
+# It stays after the job is sent, for the answer: qemu would take the end of what is sent for the end of the connection.
+socat -t 60 - UNIX-CONNECT:/run/vm/jobs,shut-none <job >answer &
+socat=$!
+status=1
+begun=
+while read -r line; do
+    case $line in
+    "begin $FILE") begun=yes ;;
+    "end $FILE "*)
+        status=${line##* }
+        break
+        ;;
+    # What comes before is of a case that was ended.
+    *) [ -z "$begun" ] || printf '%s\n' "$line" ;;
+    esac
+done <answer
+rm -f job
+exit "$status"
