@@ -30,8 +30,10 @@ pub(crate) fn glossary() -> Result<Glossary, Failure> {
         };
         (topic.id.clone(), mend)
     });
+    let clients = catalogue.clients.iter().map(|it| (it.id.clone(), it.title.clone()));
+    let software = catalogue.software.iter().map(|it| (it.software.id.clone(), it.software.title.clone()));
     Ok(Glossary {
-        clients: catalogue.clients.iter().map(|it| (it.id.clone(), it.title.clone())).collect(),
+        clients: clients.chain(software).collect(),
         scenarios: catalogue.scenarios.iter().map(|it| (it.id.clone(), it.title.clone())).collect(),
         rules: rules.collect(),
         topics: topics.collect(),
