@@ -4,7 +4,7 @@ mod answer;
 mod column;
 
 pub(crate) use answer::{Answer, answer};
-pub(crate) use column::Column;
+pub(crate) use column::{Column, setting};
 
 use crate::glossary::Glossary;
 use crate::outcomes::State;

@@ -1,15 +1,20 @@
 //! What a reader has to know, each thing once: findings by rule and target, reasons by text and target.
 
 use crate::outcomes::State;
-use model::{CaseResult, CheckLevel, Finding, Results};
+use crate::software;
+use crate::text::clean;
+use model::{CaseResult, CheckLevel, Finding, Results, Subject};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The same rule broken on the same target.
+/// The same rule broken on the same target, or by the same client on whatever target.
 #[derive(Debug)]
 pub(crate) struct Group<'a> {
     /// None where a case deviates and no finding says why.
     pub(crate) rule: Option<&'a str>,
+    /// The client that people run, where it is its doing.
+    pub(crate) client: Option<&'a str>,
+    /// The first target.
     pub(crate) target: &'a str,
     /// The first finding of the group.
     pub(crate) first: Option<&'a Finding>,
@@ -18,6 +23,20 @@ pub(crate) struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// Whose words what mends it may have: those of the client whose doing it is, else those of the server.
+    pub(crate) fn whose(&self) -> &str {
+        self.client.unwrap_or(self.target)
+    }
+
+    /// Where it is: `on nas`, or `of tool-1.2 on nas and 2 more`.
+    pub(crate) fn place(&self) -> String {
+        let Some(client) = self.client else { return format!("on {}", clean(self.target)) };
+        let others = self.cases.iter().map(|(_, case, _)| case.target.as_str());
+        let others = others.filter(|target| *target != self.target).collect::<BTreeSet<_>>().len();
+        let more = if others > 0 { format!(" and {others} more") } else { String::new() };
+        format!("of {} on {}{more}", clean(client), clean(self.target))
+    }
+
     pub(crate) fn findings(&self) -> usize {
         self.cases.iter().map(|(_, _, findings)| findings.len()).sum()
     }
@@ -64,9 +83,15 @@ fn groups<'a>(results: &'a Results, of: impl Fn(&'a CaseResult) -> Vec<Keyed<'a>
     let mut all: Vec<Group<'a>> = Vec::new();
     for (index, case) in results.cases.iter().enumerate() {
         for (rule, finding) in of(case) {
-            let at = all.iter().position(|group| group.rule == rule && group.target == case.target);
+            let client = software::client(case)
+                .filter(|_| finding.is_some_and(|finding| finding.subject == Subject::Client));
+            let at = all.iter().position(|group| {
+                group.rule == rule
+                    && group.client == client
+                    && (client.is_some() || group.target == case.target)
+            });
             let at = at.unwrap_or_else(|| {
-                all.push(Group { rule, target: &case.target, first: finding, cases: Vec::new() });
+                all.push(Group { rule, client, target: &case.target, first: finding, cases: Vec::new() });
                 all.len() - 1
             });
             let cases = &mut all[at].cases;

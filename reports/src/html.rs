@@ -11,6 +11,7 @@ mod figure;
 mod frame;
 mod grid;
 mod rows;
+mod software;
 mod view;
 
 use crate::ReportError;

@@ -6,6 +6,7 @@
 use crate::ReportError;
 use crate::discovery;
 use crate::outcomes::{self, Junit, Look, State};
+use crate::software;
 use crate::story::{self, Line};
 use crate::text::{self, clean, clip};
 use model::results::{ExpectationResult, TargetResult, TargetState};
@@ -108,7 +109,7 @@ fn case_test(results: &Results, suite: &str, case: &CaseResult) -> TestCase {
     test.set_time(Duration::from_millis(case.millis));
     test.set_assertions(usize::try_from(case.checks.values().sum::<u64>()).unwrap_or(usize::MAX));
     // A test that passed has no other place for what has to be said of it.
-    if !failed && !case.findings.is_empty() {
+    if !failed && (!case.findings.is_empty() || case.software.is_some()) {
         test.set_system_out(told);
     }
     test
@@ -146,12 +147,14 @@ fn title(results: &Results, case: &CaseResult, finding: &Finding) -> String {
         let when = text::known_for(known);
         format!("\n  known for {when}: {}", clean(&known.reason))
     });
-    format!("{} ({level}, {}){known}\n", clean(&finding.rule), story::subject(finding.subject))
+    let whose = story::subject(finding.subject, software::client(case));
+    format!("{} ({level}, {whose}){known}\n", clean(&finding.rule))
 }
 
 fn put(told: &mut String, lines: &[Line]) {
     for line in lines {
-        told.push_str(&format!("  {:<10} {}\n", line.label, line.text));
+        let text = line.text.replace('\n', "\n             ");
+        told.push_str(&format!("  {:<10} {text}\n", line.label));
     }
 }
 

@@ -20,6 +20,7 @@ mod matrix;
 mod outcomes;
 pub mod schema;
 pub mod selftest;
+mod software;
 mod story;
 pub mod terminal;
 mod text;

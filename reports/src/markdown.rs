@@ -1,5 +1,7 @@
 //! A summary in Markdown, for the page of a job: the answer, what nobody expected, and how to see it again.
 
+mod clients;
+
 use crate::connect::answer;
 use crate::digest;
 use crate::glossary::Glossary;
@@ -39,6 +41,7 @@ pub fn render(results: &Results, glossary: &Glossary) -> String {
         let _ = writeln!(page, "| {} {} | {number} |", state.look().mark, state.look().word);
     }
     page.push('\n');
+    clients::put(&mut page, results, glossary);
     findings(&mut page, results, glossary);
     reasons(&mut page, results);
     let _ = writeln!(page, "Run {} of countersign {}.", code(&results.run.id), text(&results.run.version));
@@ -55,7 +58,7 @@ fn findings(page: &mut String, results: &Results, glossary: &Glossary) {
         let level = group.first.map(|finding| story::level(finding.level)).unwrap_or_default();
         let rule = group.rule.unwrap_or("no finding says why");
         let number = count(group.cases.len(), "case");
-        let _ = writeln!(page, "- {} {level} on {}, {number}", code(rule), text(group.target));
+        let _ = writeln!(page, "- {} {level} {}, {number}", code(rule), text(&group.place()));
         if let Some(finding) = group.first {
             let _ = writeln!(
                 page,
@@ -65,10 +68,15 @@ fn findings(page: &mut String, results: &Results, glossary: &Glossary) {
             );
         }
         if let Some(mend) = glossary.mend(rule) {
-            let own = mend.own.get(group.target).unwrap_or(&mend.mend);
+            let own = mend.own.get(group.whose()).unwrap_or(&mend.mend);
             let _ = writeln!(page, "  - the mend: {}", text(own));
         }
         if let Some((_, case, _)) = group.cases.first() {
+            let client = case.software.as_ref().map(story::client).unwrap_or_default();
+            let said: Vec<String> = client.iter().map(|it| format!("{}: {}", it.label, it.text)).collect();
+            if !said.is_empty() {
+                let _ = writeln!(page, "  - {}", text(&said.join("; ")));
+            }
             let _ = writeln!(page, "  - {}", code(&case.reproduce));
         }
     }

@@ -1,7 +1,9 @@
 //! Which axis goes where: one matrix for every scenario on every target.
 //!
-//! What the two sides are set to stands in columns, everything else in rows; an axis with a single value is said once.
+//! What the two sides are set to stands in columns, everything else in rows; an axis with a single value is said once. Where
+//! several clients that people run are compared, they are the columns.
 
+use crate::software;
 use model::{CaseResult, Results};
 use std::collections::BTreeMap;
 
@@ -89,12 +91,15 @@ impl<'a> Shape<'a> {
         let number = |axis: &str| values.get(axis).map_or(1, Vec::len);
         let side = |axis: &str| matches!(axis.split('.').next(), Some("client" | "server"));
         let (fixed, varying): (Vec<&str>, Vec<&str>) = values.keys().partition(|axis| number(axis) == 1);
+        let clients = varying.contains(&software::CLIENT);
+        let is_column = |axis: &str| if clients { axis == software::CLIENT } else { side(axis) };
         let (mut columns, mut rows): (Vec<&str>, Vec<&str>) =
-            varying.into_iter().partition(|axis| side(axis));
+            varying.into_iter().partition(|axis| is_column(axis));
         rows.sort_by_key(|axis| {
             FIRST_ROWS.iter().position(|first| first == axis).unwrap_or(FIRST_ROWS.len())
         });
-        while columns.iter().map(|axis| number(axis)).product::<usize>() > MOST_COLUMNS {
+        // Clients are side by side however many there are: whoever sets the table breaks it into parts.
+        while !clients && columns.iter().map(|axis| number(axis)).product::<usize>() > MOST_COLUMNS {
             rows.push(columns.remove(0));
         }
         if rows.is_empty() && !columns.is_empty() {
@@ -183,6 +188,7 @@ mod tests {
             checks: BTreeMap::new(),
             findings: vec![],
             frames: vec![],
+            software: None,
             evidence: None,
             reproduce: String::new(),
             millis: 0,
@@ -229,6 +235,19 @@ mod tests {
     fn without_policies_the_last_axis_stands_in_columns() {
         let said = shape(&[("dialect", &["1", "2"]), ("attack", &["x", "y"])]);
         assert_eq!(said, ("dialect".to_owned(), "attack".to_owned(), 2, 2));
+    }
+
+    #[test]
+    fn clients_that_people_run_stand_side_by_side() {
+        let clients = ["a", "b", "c", "d", "e", "f", "g"];
+        let said = shape(&[
+            ("server.signing", &["x", "y"]),
+            ("setting", &["default", "required"]),
+            ("software", &clients),
+        ]);
+        assert_eq!(said, ("server.signing setting".to_owned(), "software".to_owned(), 4, 7));
+        let said = shape(&[("server.signing", &["x", "y"]), ("setting", &["d", "r"]), ("software", &["a"])]);
+        assert_eq!(said, ("setting".to_owned(), "server.signing".to_owned(), 2, 2));
     }
 
     #[test]

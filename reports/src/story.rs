@@ -1,17 +1,31 @@
 //! What is told of a case and of a finding, as labelled lines that every report sets in its own way.
 
-use crate::text::{clean, clip};
+use crate::software;
+use crate::text::{clean, clean_lines, clip, clip_middle};
 use model::results::CAPTURE;
+use model::software::{Did, Ended, SoftwareResult};
 use model::{CaseResult, CheckLevel, Finding, FrameRef, Outcome, Subject};
 
 /// The longest text of a server that is shown; `results.json` has all of it.
 pub(crate) const LONGEST: usize = 600;
+
+/// The most of what a client printed that is shown; `results.json` has more, the evidence all of it.
+pub(crate) const PRINTED: usize = 300;
+/// The label of what a client printed: the one text that has lines of its own.
+const PRINTED_LABEL: &str = "printed";
 
 /// A label and what it says, cleaned.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) label: &'static str,
     pub(crate) text: String,
+}
+
+impl Line {
+    /// Whether it is what a client printed.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.label == PRINTED_LABEL
+    }
 }
 
 fn line(label: &'static str, text: &str) -> Line {
@@ -23,6 +37,9 @@ pub(crate) fn experience(case: &CaseResult) -> Vec<Line> {
     let mut all = Vec::new();
     let unpredicted = || match case.scenario.as_str() {
         CAPTURE => "nothing: what both sides are set to is not known of a capture".to_owned(),
+        _ if software::client(case).is_some() => {
+            "nothing but that the client notices, and does not go on".to_owned()
+        }
         _ => "nothing: each step says what is due".to_owned(),
     };
     all.push(line("predicted", &case.predicted.as_ref().map_or_else(unpredicted, Outcome::line)));
@@ -33,7 +50,48 @@ pub(crate) fn experience(case: &CaseResult) -> Vec<Line> {
         all.push(line("shown", &format!("{}: {}", shown.code, shown.text)));
     }
     all.extend(case.why.as_deref().map(|why| line("why", why)));
+    all.extend(case.software.iter().flat_map(client));
     all
+}
+
+/// What a client that people run made of its case.
+pub(crate) fn client(software: &SoftwareResult) -> Vec<Line> {
+    let mut all =
+        vec![line("client", &format!("{}, its signing set to: {}", software.id, software.setting.word()))];
+    let whole = if software.done { ", which is everything" } else { "" };
+    all.push(line("did", &format!("{}{whole}", did(software))));
+    all.push(line("ended", ended(software.ended)));
+    if let Some(means) = software.means {
+        all.push(line("means", &means.word().replace('-', " ")));
+    } else if !software.done {
+        all.push(line("means", "nobody knows its message"));
+    }
+    all.extend(software.note.as_deref().map(|note| line("note", note)));
+    let printed = printed(software);
+    if !printed.is_empty() {
+        all.push(Line { label: PRINTED_LABEL, text: printed });
+    }
+    all
+}
+
+/// What a client did, as a list.
+pub(crate) fn did(software: &SoftwareResult) -> String {
+    let did: Vec<&str> = software.did.iter().map(|did: &Did| did.word()).collect();
+    if did.is_empty() { "nothing".to_owned() } else { did.join(", ") }
+}
+
+/// How a client ended.
+pub(crate) const fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::ByItself => "by itself",
+        Ended::TimedOut => "it took too long and was ended",
+        Ended::Crashed => "it crashed",
+    }
+}
+
+/// What a client printed, in lines of its own.
+pub(crate) fn printed(software: &SoftwareResult) -> String {
+    clip_middle(&clean_lines(&software.printed), PRINTED)
 }
 
 fn observed(outcome: &Outcome) -> String {
@@ -90,9 +148,12 @@ pub(crate) const fn level(level: CheckLevel) -> &'static str {
     }
 }
 
-/// Whose duty it was.
-pub(crate) const fn subject(subject: Subject) -> &'static str {
-    subject.word()
+/// Whose duty it was; a client that people run is named.
+pub(crate) fn subject(subject: Subject, client: Option<&str>) -> String {
+    match client {
+        Some(client) if subject == Subject::Client => format!("{} {}", subject.word(), clean(client)),
+        _ => subject.word().to_owned(),
+    }
 }
 
 /// What stands between the scenario and the target in a case's id.

@@ -8,6 +8,7 @@ use crate::discovery;
 use crate::headline::Headline;
 use crate::matrix::{Matrix, matrices};
 use crate::outcomes::{self, Junit, State};
+use crate::software::{compare, disagreement};
 use crate::story;
 use crate::text::{clean, count, duration, known_for, width};
 use model::{ExpectationState, Results, Verdict};
@@ -15,6 +16,8 @@ use page::{BOLD, DIM, Page, paint};
 
 /// How many cases of a group are told in full.
 const TOLD: usize = 3;
+/// How many disagreements are told.
+const DISAGREEMENTS: usize = 10;
 /// The verdicts as the last line counts them.
 const VERDICTS: [Verdict; 4] =
     [Verdict::Conforms, Verdict::Deviates, Verdict::Unsupported, Verdict::Inconclusive];
@@ -40,6 +43,7 @@ pub fn summary(results: &Results) -> String {
         legend(&mut page);
     }
     findings(&mut page, results);
+    disagreements(&mut page, results);
     notes(&mut page, results);
     reasons(&mut page, results, State::Inconclusive, "Inconclusive");
     reasons(&mut page, results, State::Unsupported, "Declared unsupported");
@@ -111,7 +115,7 @@ fn findings(page: &mut Page, results: &Results) {
         let look = State::Deviates.look();
         let mut title = format!("{} {}", look.mark, clean(group.rule.unwrap_or("no finding says why")));
         if let Some(first) = group.first {
-            title.push_str(&format!(" ({}, {})", story::level(first.level), story::subject(first.subject)));
+            title.push_str(&format!(" ({}, {})", story::level(first.level), first.subject.word()));
         }
         page.blank();
         page.line(&format!("{} {}", paint(look.style, &title), about_group(&group)));
@@ -137,7 +141,25 @@ fn findings(page: &mut Page, results: &Results) {
 fn about_group(group: &Group<'_>) -> String {
     let (cases, findings) = (group.cases.len(), group.findings());
     let number = if findings > cases { format!("{} in ", count(findings, "finding")) } else { String::new() };
-    format!("on {}: {number}{}", clean(group.target), count(cases, "case"))
+    format!("{}: {number}{}", group.place(), count(cases, "case"))
+}
+
+/// Where the probe and a client that people run disagree.
+fn disagreements(page: &mut Page, results: &Results) {
+    let comparison = compare(results);
+    if comparison.disagree.is_empty() {
+        return;
+    }
+    page.heading("Probe and client disagree", &comparison.said());
+    let look = State::Deviates.look();
+    for pair in comparison.disagree.iter().take(DISAGREEMENTS) {
+        let mark = paint(look.style, look.mark);
+        page.hanging(&format!("  {mark} "), 4, &clean(&disagreement(pair)));
+    }
+    let more = comparison.disagree.len().saturating_sub(DISAGREEMENTS);
+    if more > 0 {
+        page.line(&paint(DIM, &format!("  … and {more} more; the report lists them")));
+    }
 }
 
 fn notes(page: &mut Page, results: &Results) {

@@ -29,6 +29,23 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
     }
 }
 
+/// `text` as [`clean`] leaves it, but in lines of its own.
+pub(crate) fn clean_lines(text: &str) -> String {
+    text.trim().lines().map(|line| clean(line.trim_end())).collect::<Vec<_>>().join("\n")
+}
+
+/// `text` shortened to about `most` characters: how it begins and how it ends, because either may be what counts.
+pub(crate) fn clip_middle(text: &str, most: usize) -> String {
+    let all = text.chars().count();
+    if all <= most {
+        return text.to_owned();
+    }
+    let (first, last) = (most / 2, most - most / 2);
+    let start: String = text.chars().take(first).collect();
+    let end: String = text.chars().skip(all - last).collect();
+    format!("{start} … ({} characters) … {end}", all - most)
+}
+
 /// How many columns `text` takes.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().count()
@@ -138,6 +155,9 @@ mod tests {
         assert_eq!(wrap("", 5), [""]);
         assert_eq!(clip("größer", 3), "grö… (6 characters)");
         assert_eq!(clip("gro", 3), "gro");
+        assert_eq!(clip_middle("größer als", 4), "gr … (6 characters) … ls");
+        assert_eq!(clip_middle("groß", 4), "groß");
+        assert_eq!(clean_lines("\n a\u{1b}[2J \r\nb\n\n"), "a\u{fffd}[2J\nb");
     }
 
     #[test]

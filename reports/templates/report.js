@@ -25,7 +25,12 @@
     return make("span", { class: `badge ${look}` }, make("span", { "aria-hidden": "true" }, mark), ` ${word}`);
   };
   const pair = (label, ...value) => make("div", {}, make("dt", {}, label), make("dd", {}, ...value));
-  const lines = (all) => all.map(([label, line]) => pair(text(label), text(line)));
+  // What a client printed has lines of its own.
+  const lines = (all) => all.map(([label, line]) => {
+    const one = pair(text(label), text(line));
+    if (text(label) === "printed") one.lastChild.className = "printed";
+    return one;
+  });
 
   const frame = ([title, hex, marks, length, fields]) => {
     const within = (at) => marks.some(([first, end]) => first <= at && at < end);

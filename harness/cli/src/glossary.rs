@@ -37,8 +37,10 @@ pub(crate) fn glossary(own: &PlannedTexts) -> Result<Glossary, Failure> {
         };
         (topic.id.clone(), mend)
     });
+    let software = catalogue.software.iter().map(|it| (&it.software.id, &it.software.title));
+    let clients = catalogue.clients.iter().map(|it| (&it.id, &it.title)).chain(software);
     Ok(Glossary {
-        clients: with(catalogue.clients.iter().map(|it| (&it.id, &it.title)), &own.clients),
+        clients: with(clients, &own.clients),
         scenarios: with(catalogue.scenarios.iter().map(|it| (&it.id, &it.title)), &own.scenarios),
         rules: rules.collect(),
         topics: topics.collect(),

@@ -125,6 +125,11 @@ fn reasons(without: &[Column<'_>]) -> Vec<String> {
     all
 }
 
+/// One setting of the server in words.
+pub(crate) fn setting(axis: &str, value: &str) -> String {
+    words(axis, &[value])
+}
+
 /// A setting of the server in words.
 fn words(axis: &str, values: &[&str]) -> String {
     let word = |value: &&str| match (axis, *value) {
@@ -134,6 +139,13 @@ fn words(axis: &str, values: &[&str]) -> String {
         ("server.guest", "bad-user") => "unknown users become guests".to_owned(),
         ("server.guest", "bad-password") => "failed logons become guests".to_owned(),
         ("server.dialects", range) => match range.split_once("..") {
+            Some((lowest, highest)) if lowest == highest => {
+                if lowest == "nt1" {
+                    "SMB1 alone".to_owned()
+                } else {
+                    format!("SMB {} alone", clean(lowest))
+                }
+            }
             Some(("nt1", highest)) => format!("SMB1 to {}", clean(highest)),
             Some((lowest, highest)) => format!("SMB {} to {}", clean(lowest), clean(highest)),
             None => format!("SMB {}", clean(range)),

@@ -59,13 +59,14 @@ pub(super) struct Told {
     pub(super) frames: Vec<Shown>,
 }
 
-/// Findings of one rule on one target.
+/// Findings of one rule on one target, or of one client.
 pub(super) struct Group {
     pub(super) look: Look,
     pub(super) rule: String,
     pub(super) level: &'static str,
-    pub(super) subject: &'static str,
-    pub(super) target: String,
+    pub(super) subject: String,
+    /// Whose it is: `on nas`, or `of tool-1.2 on nas`.
+    pub(super) place: String,
     pub(super) cites: String,
     pub(super) number: String,
     /// What it means: labels, and texts in runs of which some are code.
@@ -118,11 +119,14 @@ impl Group {
             look: state.look(),
             rule: clean(group.rule.unwrap_or("no finding says why")),
             level: group.first.map(|finding| story::level(finding.level)).unwrap_or_default(),
-            subject: group.first.map(|finding| story::subject(finding.subject)).unwrap_or_default(),
-            target: clean(group.target),
+            subject: group
+                .first
+                .map(|finding| story::subject(finding.subject, group.client))
+                .unwrap_or_default(),
+            place: group.place(),
             cites: group.first.map(|finding| clean(&finding.cites.join("; "))).unwrap_or_default(),
             number,
-            meaning: meaning(glossary, group.rule.unwrap_or_default(), group.target),
+            meaning: meaning(glossary, group.rule.unwrap_or_default(), group.whose()),
             known,
             told: told.collect(),
             unnamed: rest.len().saturating_sub(NAMED),
@@ -142,22 +146,22 @@ fn about<'a>(case: &'a CaseResult, findings: &[&model::Finding]) -> Vec<&'a mode
     }
 }
 
-/// What a rule means and what mends it, first of all in the words of the server.
-fn meaning(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, Vec<(String, bool)>)> {
+/// What a rule means and what mends it, first of all in the words of whoever it is about.
+fn meaning(glossary: &Glossary, rule: &str, whose: &str) -> Vec<(&'static str, Vec<(String, bool)>)> {
     let mut all: Vec<(&str, String)> = Vec::new();
     if let Some(meaning) = glossary.rules.get(rule) {
         all.push(("what", clean(&meaning.what)));
         all.push(("why", clean(&meaning.why)));
         all.push(("affected", clean(&meaning.who)));
     }
-    all.extend(mend(glossary, rule, target));
+    all.extend(mend(glossary, rule, whose));
     all.into_iter().map(|(label, text)| (label, runs(&text))).collect()
 }
 
-/// What mends it, first of all in the words of the server.
-pub(super) fn mend(glossary: &Glossary, rule: &str, target: &str) -> Vec<(&'static str, String)> {
+/// What mends it, first of all in the words of whoever it is about.
+pub(super) fn mend(glossary: &Glossary, rule: &str, whose: &str) -> Vec<(&'static str, String)> {
     let Some(mend) = glossary.mend(rule) else { return Vec::new() };
-    let own = mend.own.get(target).map(|own| ("the mend here", clean(own)));
+    let own = mend.own.get(whose).map(|own| ("the mend here", clean(own)));
     let not = mend.not_recommended.as_deref().map(|not| ("not advised", clean(not)));
     own.into_iter().chain([("the mend", clean(&mend.mend))]).chain(not).collect()
 }

@@ -4,8 +4,9 @@ use super::case::mend;
 use super::frame::{marks, title, value};
 use crate::glossary::Glossary;
 use crate::outcomes::{State, cell_word};
+use crate::software;
 use crate::story::{self, Line};
-use crate::text::{clean, duration, href};
+use crate::text::{clean, clip_middle, duration, href};
 use model::{CaseResult, Finding, Frame, Results};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -15,6 +16,8 @@ const FRAMES: usize = 1_600_000;
 
 /// How many findings of one case are in the page, and how many once there is much text; `results.json` has all.
 const FINDINGS: (usize, usize) = (20, 2);
+/// How much of what a client printed is shown once there is much text, in characters.
+const PRINTED: usize = 60;
 /// How much text is much, in bytes.
 const MUCH: usize = 1_500_000;
 
@@ -31,7 +34,7 @@ struct Data {
 }
 
 /// A finding, once for all cases that share it: rule, level, whose duty, what is known of it, and the lines.
-type Found = (usize, &'static str, &'static str, usize, Vec<(usize, usize)>);
+type Found = (usize, &'static str, String, usize, Vec<(usize, usize)>);
 
 /// Scenario, target, cell, state, word, the lines of the story, the rules that were checked, how long; then what not every
 /// case has.
@@ -146,13 +149,17 @@ fn row(texts: &mut Texts, results: &Results, case: &CaseResult, messages: Vec<Me
         case.checks.iter().map(|(rule, number)| format!("{} {number}×", clean(rule))).collect();
     let usual = format!("evidence/{id}.pcapng");
     let most = if texts.size > MUCH { FINDINGS.1 } else { FINDINGS.0 };
+    let mut story = story::experience(case);
+    for line in story.iter_mut().filter(|line| line.is_printed() && texts.size > MUCH) {
+        line.text = clip_middle(&line.text, PRINTED);
+    }
     let findings = case.findings.iter().take(most).map(|finding| {
         let known = results.expectation_for(case, finding);
         let known = known.map(|it| clean(&it.reason)).unwrap_or_default();
         let found = (
             texts.of(clean(&finding.rule)),
             story::level(finding.level),
-            story::subject(finding.subject),
+            story::subject(finding.subject, software::client(case)),
             texts.of(known),
             texts.lines(story::about(finding)),
         );
@@ -177,7 +184,7 @@ fn row(texts: &mut Texts, results: &Results, case: &CaseResult, messages: Vec<Me
         texts.of(cell),
         state,
         texts.of(cell_word(case).into_owned()),
-        texts.lines(story::experience(case)),
+        texts.lines(story),
         texts.of(checks.join(" · ")),
         texts.of(duration(case.millis)),
         rest,

@@ -3,6 +3,7 @@
 use crate::glossary::Glossary;
 use crate::matrix::{Matrix, matrices};
 use crate::outcomes::{Look, State, cell_word};
+use crate::software;
 use crate::text::{clean, count};
 use model::{CaseResult, Results};
 use std::borrow::Cow;
@@ -54,7 +55,7 @@ pub(super) fn scenarios(results: &Results, glossary: &Glossary) -> Vec<Scenario>
     let mut all: Vec<Scenario> = Vec::new();
     for (index, matrix) in matrices(results).iter().enumerate() {
         let has = |axis: &str| matrix.cases().any(|case| case.axes.contains_key(axis));
-        if has("profile") {
+        if has("profile") || has(software::CLIENT) {
             continue;
         }
         let name = clean(matrix.scenario);

@@ -7,6 +7,7 @@ use super::data;
 use super::figure::Figure;
 use super::grid::{Scenario, scenarios};
 use super::rows::{Expectation, Reason, Rule, Target, Tile, rules};
+use super::software::{Interoperability, interoperability};
 use crate::ReportError;
 use crate::connect::{Answer, answer};
 use crate::digest;
@@ -36,6 +37,7 @@ pub(super) struct Page {
     tiles: Vec<Tile>,
     targets: Vec<Target>,
     clients: Vec<Clients>,
+    interoperability: Option<Interoperability>,
     capabilities: Capabilities,
     scenarios: Vec<Scenario>,
     groups: Vec<Group>,
@@ -86,6 +88,7 @@ impl Page {
             headline,
             targets: results.targets.iter().map(Target::of).collect(),
             clients: clients(results, glossary),
+            interoperability: interoperability(results, glossary),
             capabilities: Capabilities::of(results),
             scenarios: scenarios(results, glossary),
             groups: groups(State::Deviates, digest::unexpected(results)),

@@ -133,11 +133,37 @@ fn what_a_server_sends_stays_text() {
 }
 
 #[test]
+fn clients_that_people_run_are_shown_and_lead_to_their_cases() {
+    let mut results = support::software();
+    for said in results.cases.iter_mut().filter_map(|case| case.software.as_mut()) {
+        if !said.printed.is_empty() {
+            said.printed = format!("first\n{HOSTILE}");
+        }
+    }
+    browse(&rendered(&results), 1280, async |page| {
+        let shape = "const all = [...document.querySelectorAll('#interoperability table')];
+            return all.map(it => [it.tHead.rows[0].cells.length, it.tBodies.length, it.querySelectorAll('td a').length])";
+        // A label and two clients; two servers; every case.
+        assert_eq!(page.ask(shape).await, json!([[3, 2, 24], [3, 2, 12]]));
+        let printed = "return document.querySelector('#interoperability pre').textContent";
+        assert_eq!(page.ask(printed).await, format!("first\n{HOSTILE}"));
+        let open = "document.querySelector('#interoperability pre').closest('td').querySelector('a').click();
+            return document.querySelector('#case-body .printed').textContent";
+        assert_eq!(page.ask(open).await, format!("first\n{HOSTILE}"));
+        let lines = "const style = getComputedStyle(document.querySelector('#case-body .printed'));
+            return style.whiteSpace.startsWith('pre') || style.whiteSpaceCollapse.startsWith('preserve')";
+        assert_eq!(page.ask(lines).await, true);
+        assert_eq!(page.ask("return document.querySelectorAll('img').length").await, 0);
+        assert!(!page.ask("return document.title").await.as_str().unwrap().contains("owned"));
+        assert_eq!(page.complaints().await, Vec::<String>::new());
+    });
+}
+
+#[test]
 fn nothing_scrolls_the_page_sideways() {
-    let results = support::clients();
-    let html = rendered(&results);
-    for width in [390, 1280] {
-        browse(&html, width, async |page| {
+    let pages = [support::clients(), support::software()].map(|results| rendered(&results));
+    for (html, width) in pages.iter().flat_map(|html| [390, 1280].map(|width| (html, width))) {
+        browse(html, width, async |page| {
             page.ask("document.querySelectorAll('details').forEach(it => { it.open = true; })").await;
             let widths =
                 "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
@@ -153,8 +179,10 @@ fn nothing_scrolls_the_page_sideways() {
 
 #[test]
 fn it_can_be_walked_by_landmarks_and_headings() {
-    browse(&rendered(&support::clients()), 1280, async |page| {
-        let walked: Value = page
+    let results = [support::clients(), support::software()];
+    for results in results {
+        browse(&rendered(&results), 1280, async |page| {
+            let walked: Value = page
             .ask(
                 "return [document.querySelectorAll('header, main, nav[aria-label], footer').length,
                  document.querySelectorAll('h1').length,
@@ -164,8 +192,9 @@ fn it_can_be_walked_by_landmarks_and_headings() {
                  [...document.querySelectorAll('#filter input, #filter select')].every(it => it.labels.length === 1)]",
             )
             .await;
-        assert_eq!(walked, json!([4, 1, true, true, true, true]));
-    });
+            assert_eq!(walked, json!([4, 1, true, true, true, true]));
+        });
+    }
 }
 
 #[test]

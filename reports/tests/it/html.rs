@@ -19,6 +19,77 @@ fn every_state() {
     insta::assert_snapshot!(body);
 }
 
+/// The section of clients that people run, without what stands around it.
+fn interoperability(page: &str) -> &str {
+    let (_, rest) = page.split_once("<section id=\"interoperability\">").unwrap();
+    rest.split_once("</section>").unwrap().0
+}
+
+#[test]
+fn clients_that_people_run() {
+    insta::assert_snapshot!(interoperability(&rendered(&support::software())));
+}
+
+#[test]
+fn what_a_client_prints_is_text() {
+    let page = rendered(&support::software());
+    support::assert_harmless(&page);
+    assert_eq!(page.matches("<script").count(), 2);
+    assert!(interoperability(&page).contains("<pre>&#60;script&#62;alert(1)"), "{}", interoperability(&page));
+}
+
+#[test]
+fn every_cell_of_a_client_leads_to_its_case() {
+    let results = support::software();
+    let page = rendered(&results);
+    let links: std::collections::BTreeSet<&str> =
+        attributes(interoperability(&page), "href").into_iter().collect();
+    for (index, case) in
+        results.cases.iter().enumerate().filter(|(_, case)| case.axes.contains_key("software"))
+    {
+        assert!(links.contains(format!("#c{index}").as_str()), "{}", case.id);
+    }
+}
+
+#[test]
+fn a_finding_of_a_client_names_it() {
+    let page = rendered(&support::software());
+    assert!(
+        page.contains(
+            "<code>client/noticed</code> <span class=\"on\">of other-tool on nas and 1 more</span>"
+        )
+    );
+    assert!(page.contains("duty of the client other-tool"));
+}
+
+#[test]
+fn the_probe_and_a_client_disagree() {
+    let section = rendered(&support::software());
+    assert!(
+        section.contains("1 of 10 comparisons disagrees: in each, one of the two is wrong."),
+        "{}",
+        interoperability(&section)
+    );
+    let mut results = support::software();
+    results.cases.retain(|case| {
+        case.id.as_str()
+            != "tools-policy/server.signing=not-required,setting=required,software=other-tool@nas"
+    });
+    assert!(rendered(&results).contains("Probe and client: all 9 comparisons agree."));
+}
+
+#[test]
+fn without_such_clients_nothing_is_said_of_them() {
+    assert!(!page().contains("id=\"interoperability\""));
+}
+
+#[test]
+fn five_thousand_cases_of_clients_are_small() {
+    let html = rendered(&support::many_software(5000));
+    println!("{} bytes", html.len());
+    assert!(html.len() < 5_000_000, "{} bytes", html.len());
+}
+
 #[test]
 fn hostile_text_is_text() {
     let page = page();

@@ -23,6 +23,24 @@ fn hostile_text_is_text() {
 }
 
 #[test]
+fn what_a_client_says_is_told_of_every_case_of_it() {
+    let results = support::software();
+    let xml = reports::junit::render(&results).unwrap();
+    support::assert_harmless(&xml);
+    let told = xml.matches("  did        ").count();
+    assert_eq!(told, results.cases.iter().filter(|case| case.software.is_some()).count());
+    for said in [
+        "  client     tool-1.2, its signing set to: required",
+        "  did        mount, write, read, delete, which is everything",
+        "  means      nobody knows its message",
+        "  printed    first line\n             &lt;script&gt;",
+        "client/noticed (MUST, client other-tool)",
+    ] {
+        assert!(xml.contains(said), "{said}");
+    }
+}
+
+#[test]
 fn the_same_results_give_the_same_text() {
     let once = reports::junit::render(&support::sample()).unwrap();
     assert_eq!(once, reports::junit::render(&support::sample()).unwrap());

@@ -16,6 +16,14 @@ fn who_connects() {
 }
 
 #[test]
+fn clients_that_people_run() {
+    let page = reports::markdown::render(&support::software(), &Glossary::default());
+    support::assert_harmless(&page);
+    assert!(!page.contains("<script"));
+    insta::assert_snapshot!(page);
+}
+
+#[test]
 fn hostile_text_is_text() {
     let page = reports::markdown::render(&support::sample(), &Glossary::default());
     support::assert_harmless(&page);

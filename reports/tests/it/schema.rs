@@ -32,7 +32,9 @@ fn the_published_file_is_current() {
 fn what_is_written_is_valid() {
     let schema: Value = serde_json::from_str(&reports::schema::json()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for results in [support::sample(), support::all_well(), support::nothing(), support::many(60)] {
+    for results in
+        [support::sample(), support::all_well(), support::nothing(), support::many(60), support::software()]
+    {
         let errors: Vec<String> = validator
             .iter_errors(&serde_json::to_value(results).unwrap())
             .map(|error| format!("{}: {error}", error.instance_path()))

@@ -17,6 +17,13 @@ fn every_state() {
 }
 
 #[test]
+fn clients_that_people_run() {
+    let summary = plain(&reports::terminal::summary(&support::software()));
+    support::assert_harmless(&summary);
+    insta::assert_snapshot!(summary);
+}
+
+#[test]
 fn all_well() {
     insta::assert_snapshot!(plain(&reports::terminal::summary(&support::all_well())));
 }
@@ -37,7 +44,7 @@ fn hostile_text_is_shown_and_not_obeyed() {
 
 #[test]
 fn everything_but_what_is_to_be_copied_fits_100_columns() {
-    for results in [support::sample(), support::many(60)] {
+    for results in [support::sample(), support::many(60), support::software()] {
         for line in plain(&reports::terminal::summary(&results)).lines() {
             let copied = ["evidence ", "reproduce ", "smb2-", "countersign run"];
             let copied = copied.iter().any(|start| line.trim_start().starts_with(start));
