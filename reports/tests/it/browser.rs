@@ -1,5 +1,6 @@
 //! The page in a real browser, driven through WebDriver: what a reader of a mail attachment meets.
 
+mod contrast;
 mod driver;
 
 use super::support;
