@@ -106,7 +106,10 @@ mod tests {
         let files = TargetFiles::read(folder.path()).unwrap();
         assert_eq!(files.file("inner/x"), Some(b"inner/x".as_slice()));
         assert_eq!(
-            files.context(&["target.toml", "expectations.toml", "t.conf"]).map(|(path, _)| path).collect::<Vec<_>>(),
+            files
+                .context(&["target.toml", "expectations.toml", "t.conf"])
+                .map(|(path, _)| path)
+                .collect::<Vec<_>>(),
             ["Dockerfile", "inner/x"]
         );
         assert!(

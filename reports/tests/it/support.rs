@@ -3,6 +3,7 @@
 use model::discovery::{Capability, Discovery};
 use model::outcome::{As, By, Kind, Why};
 use model::results::{ExpectationResult, RunInfo, SCHEMA, Status, Summary, TargetResult, TargetState};
+use model::selftest::{DefectLine, KillMatrix, RuleLine};
 use model::software::{Did, Ended, Means, Setting, SoftwareResult};
 use model::{
     Algorithm, Axes, CaseId, CaseResult, CheckLevel, Counted, Dialect, ExpectationState, Finding, Frame,
@@ -546,6 +547,39 @@ pub(crate) fn many(number: usize) -> Results {
         })
     };
     of((0..number).filter_map(case).collect())
+}
+
+/// A matrix in which a rule is proved by one defect, another is not, and a defect trips both.
+pub(crate) fn matrix() -> KillMatrix {
+    let words = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let rule = |id: &str, proved_by: &[&str], tripped_by: &[&str]| RuleLine {
+        id: id.to_owned(),
+        title: "What holds".to_owned(),
+        level: CheckLevel::Must,
+        held: 3,
+        held_repaired: 0,
+        proved_by: words(proved_by),
+        tripped_by: words(tripped_by),
+        false_alarms: Vec::new(),
+    };
+    let defect = |id: &str, meant_for: &[&str], trips: &[&str]| DefectLine {
+        id: id.to_owned(),
+        title: "What is wrong".to_owned(),
+        meant_for: words(meant_for),
+        cases: 2,
+        done: 2,
+        trips: words(trips),
+        caught: !trips.is_empty(),
+    };
+    KillMatrix {
+        schema: SCHEMA,
+        run: nothing().run,
+        rules: vec![rule("a/proved", &["one"], &["one"]), rule("b/not", &[], &["one"])],
+        defects: vec![defect("one", &["a/proved"], &["a/proved", "b/not"]), defect("two", &["b/not"], &[])],
+        clean_cases: 4,
+        unclean: Vec::new(),
+        whole: false,
+    }
 }
 
 /// Fails where `text` holds something that a terminal, a browser or an XML parser would obey or refuse.

@@ -372,7 +372,10 @@ impl<'v> Walk<'v> {
             });
         }
         // Who only takes leave did nothing here.
-        if self.is_driven() && !self.0.connection.encrypted && (answered == 0 || !self.does_something(session)) {
+        if self.is_driven()
+            && !self.0.connection.encrypted
+            && (answered == 0 || !self.does_something(session))
+        {
             return Ok(Outcome {
                 dialect: Some(settled.dialect),
                 identity: Some(settled.identity),

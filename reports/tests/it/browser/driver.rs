@@ -72,6 +72,17 @@ impl Page {
         tokio::time::sleep(Duration::from_millis(400)).await;
     }
 
+    /// What the browser itself knows and does, by the protocol of its developer tools.
+    pub(super) async fn tell(&self, command: &str, parameters: Value) -> Value {
+        self.driver.cdp().send_raw(command, parameters).await.unwrap()
+    }
+
+    /// Lets the reader prefer light pages, or dark ones.
+    pub(super) async fn prefer(&self, scheme: &str) {
+        let feature = serde_json::json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.tell("Emulation.setEmulatedMedia", serde_json::json!({ "features": [feature] })).await;
+    }
+
     pub(super) async fn press_escape(&self) {
         self.driver.action_chain().send_keys(Key::Escape).perform().await.unwrap();
     }
