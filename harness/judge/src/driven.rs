@@ -6,7 +6,7 @@ use evidence::Sidecar;
 use model::plan::Interposed;
 use model::scenario::Expect;
 use model::software::{Did, Ended, Means, Said};
-use model::{CheckLevel, Finding, Outcome, SigningOffer, Subject};
+use model::{CheckLevel, Dialect, Finding, Outcome, SigningOffer, Subject};
 use smb::wire::DialectRevision;
 
 /// The rule that holds what the client says against what it should have come to.
@@ -55,7 +55,7 @@ pub(crate) fn undeclared(view: &View<'_>) -> Option<String> {
     for negotiated in offers.filter(|negotiated| negotiated.request.is_some()) {
         let dialects = negotiated.offered_dialects.iter().filter_map(|it| it.to_dialect());
         let more: Vec<&str> =
-            dialects.filter(|it| !declared.dialects.contains(it)).map(|it| it.word()).collect();
+            dialects.filter(|it| !declared.dialects.contains(it)).map(Dialect::word).collect();
         let offered = negotiated.offered_algorithms.clone().map_or(SigningOffer::None, SigningOffer::Ids);
         let newest = negotiated.offered_dialects.contains(&DialectRevision::SMB_3_1_1);
         if more.is_empty() && (!newest || offered == declared.algorithms) {

@@ -30,6 +30,7 @@ use evidence::{Direction, Evidence};
 use model::outcome::{By, Kind};
 use model::plan::Interposed;
 use model::scenario::Expect;
+use model::software::Said;
 use model::{CheckLevel, Finding, Frame, Outcome, Subject, Verdict};
 use noticed::End;
 use observe::Observed;
@@ -176,7 +177,7 @@ pub fn judge(evidence: &Evidence) -> Judged {
         findings.retain(|finding| about.contains(&finding.rule.as_str()));
     }
     let undone = interposed::undone(&view);
-    if let (Some(undone), Some(true)) = (&undone, evidence.sidecar.said.as_ref().map(|said| said.is_done())) {
+    if let (Some(undone), Some(true)) = (&undone, evidence.sidecar.said.as_ref().map(Said::is_done)) {
         // The client did everything, and in none of that was there anything to be done on the way.
         return Judged { verdict: Verdict::Unsupported, why: Some(undone.clone()), ..Judged::nothing() };
     }

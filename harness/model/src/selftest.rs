@@ -270,6 +270,7 @@ mod tests {
                 })
                 .collect(),
             frames: vec![],
+            software: None,
             evidence: None,
             reproduce: String::new(),
             millis: 0,
