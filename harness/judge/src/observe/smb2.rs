@@ -376,11 +376,8 @@ impl<'v> Walk<'v> {
             && !self.0.connection.encrypted
             && (answered == 0 || !self.does_something(session))
         {
-            return Ok(Outcome {
-                dialect: Some(settled.dialect),
-                identity: Some(settled.identity),
-                ..left()
-            });
+            let end = if self.0.server_ended() { self.0.lost() } else { left() };
+            return Ok(Outcome { dialect: Some(settled.dialect), identity: Some(settled.identity), ..end });
         }
         if answered == 0 {
             return Err(never("anything after the mount"));
