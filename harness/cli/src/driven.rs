@@ -113,7 +113,9 @@ pub(crate) async fn run(
         Ok(said) => (Some(said), None),
         Err(trouble) => (None, Some(trouble)),
     };
-    let Leg { recorder, near, mut session_keys, problem, .. } = leg;
+    let Leg { recorder, near, mut session_keys, problem, broken, .. } = leg;
+    // What it says then is about this program, and not about a server.
+    let said = said.filter(|_| !broken);
     let mut all = near;
     // Where nothing is done on the way, both sides carry the same bytes.
     if !matches!(case.interposed, None | Some(Interposed::Client(_))) {

@@ -39,6 +39,8 @@ pub struct Leg {
     pub applied: u64,
     /// Why something was not passed on or not followed. Text for people.
     pub problem: Option<String>,
+    /// Whether something was not passed on, so that neither side is to blame for what came then.
+    pub broken: bool,
 }
 
 impl Interposer {
@@ -90,8 +92,8 @@ impl Interposer {
             }
         }
         let books = std::mem::take(&mut *self.shared.books());
-        let Books { recorder, near, session_keys, applied, problem, .. } = books;
-        Leg { recorder, near, session_keys, applied, problem }
+        let Books { recorder, near, session_keys, applied, problem, broken, .. } = books;
+        Leg { recorder, near, session_keys, applied, problem, broken }
     }
 }
 
@@ -134,6 +136,7 @@ struct Books {
     session_keys: Vec<SessionKey>,
     applied: u64,
     problem: Option<String>,
+    broken: bool,
     /// Bytes of both sides so far.
     total: u64,
 }
@@ -157,6 +160,13 @@ impl Shared {
                 let near = books.near.connect(peer, upstream, now);
                 books.near.end(near, Direction::ToClient, End::Fin, now);
             }
+            if self.options.near {
+                // Whoever is driven here has met the harness, not a server.
+                books.broken = true;
+                books
+                    .problem
+                    .get_or_insert_with(|| format!("the server's port refused the connection: {error}"));
+            }
             if reset {
                 return books.recorder.end(connection, Direction::ToClient, End::Rst, now);
             }
@@ -173,7 +183,9 @@ impl Shared {
 
     /// Keeps the first problem: what comes after it most often comes of it.
     fn problem(&self, what: impl Into<String>) {
-        self.books().problem.get_or_insert_with(|| what.into());
+        let mut books = self.books();
+        books.broken = true;
+        books.problem.get_or_insert_with(|| what.into());
     }
 }
 

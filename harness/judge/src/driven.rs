@@ -2,7 +2,7 @@
 
 use crate::RuleInfo;
 use crate::view::View;
-use evidence::Sidecar;
+use evidence::{Direction, Evidence, Sidecar};
 use model::plan::Interposed;
 use model::scenario::Expect;
 use model::software::{Did, Ended, Means, Said};
@@ -34,7 +34,8 @@ pub(crate) enum Trouble {
 }
 
 /// Whether the client did what the case is about.
-pub(crate) fn trouble(sidecar: &Sidecar) -> Option<Trouble> {
+pub(crate) fn trouble(evidence: &Evidence) -> Option<Trouble> {
+    let sidecar = &evidence.sidecar;
     let software = sidecar.case.software.as_ref()?;
     let Some(said) = &sidecar.said else {
         let why = sidecar.problem.clone().unwrap_or_else(|| "the client was not driven".to_owned());
@@ -42,7 +43,10 @@ pub(crate) fn trouble(sidecar: &Sidecar) -> Option<Trouble> {
     };
     let meaning = said.meaning(&software.says).filter(|says| says.means == Means::Unsupported)?;
     let why = format!("the client says that it cannot do this: `{}`", meaning.text);
-    (!said.is_done()).then_some(Trouble::Unsupported(why))
+    // Who cannot do what it was set to says so before a server has said anything: what comes then is another failure.
+    let mut chunks = evidence.connections.iter().flat_map(|connection| &connection.chunks);
+    let answered = chunks.any(|chunk| chunk.direction == Direction::ToClient);
+    (!said.did_all() && !answered && evidence.problems.is_empty()).then_some(Trouble::Unsupported(why))
 }
 
 /// What the client offers and its folder does not say: then the prediction is of another client.
@@ -90,7 +94,20 @@ pub(crate) fn evaluate(
             }
             Some(Interposed::Client(_)) | None => return None,
         };
-        let finding = done.then(|| Finding {
+        if !said.did_all() && said.ended == Ended::TimedOut {
+            // It did not go on, and did not say so: nobody in front of it knows that somebody is there.
+            let finding = Finding {
+                rule: SAYS.id.to_owned(),
+                level: case.level,
+                subject: Subject::Client,
+                at: None,
+                expected: format!("`{what}` is noticed, and the person is told"),
+                got: summary(said),
+                cites: cites(&SAYS, view),
+            };
+            return Some((SAYS.id, Some(finding)));
+        }
+        let finding = said.did_all().then(|| Finding {
             rule: NOTICED.id.to_owned(),
             level: case.level,
             subject: Subject::Client,

@@ -81,7 +81,7 @@ impl Judged {
 /// Grades the evidence of one case.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Judged {
-    if let Some(trouble) = driven::trouble(&evidence.sidecar) {
+    if let Some(trouble) = driven::trouble(evidence) {
         let (verdict, why) = match trouble {
             driven::Trouble::Unsupported(why) => (Verdict::Unsupported, why),
             driven::Trouble::Unknown(why) => (Verdict::Inconclusive, why),
@@ -173,11 +173,18 @@ pub fn judge(evidence: &Evidence) -> Judged {
             steps::STATUS_RULE,
             steps::READ_BACK_RULE,
             driven::NOTICED.id,
+            driven::SAYS.id,
         ];
         findings.retain(|finding| about.contains(&finding.rule.as_str()));
     }
     let undone = interposed::undone(&view);
-    if let (Some(undone), Some(true)) = (&undone, evidence.sidecar.said.as_ref().map(Said::is_done)) {
+    // Where all of it is there, and nothing kept the harness from doing it.
+    let sound = evidence.sidecar.problem.is_none()
+        && evidence.problems.is_empty()
+        && !is_lost(evidence)
+        && view.recorded().iter().any(view::is_beyond);
+    let done = evidence.sidecar.said.as_ref().is_some_and(Said::did_all);
+    if let (Some(undone), true, true) = (&undone, done, sound) {
         // The client did everything, and in none of that was there anything to be done on the way.
         return Judged { verdict: Verdict::Unsupported, why: Some(undone.clone()), ..Judged::nothing() };
     }

@@ -21,7 +21,7 @@ use testcontainers::core::{Mount, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, CopyTargetOptions, GenericImage, ImageExt};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// A user that no server has.
 pub const UNKNOWN_USER: &str = "countersign-nobody";
@@ -52,6 +52,23 @@ until [ $(grep -c ':01BD 00000000:0000 0A ' /proc/net/tcp) -ge $slots ]; do slee
 echo 'countersign: ready'
 wait
 "#;
+
+/// Takes what is too much from the front, whole lines at a time, so that no part of a password is left of one; and keeps the
+/// lines that say what was done.
+fn cut(printed: &mut Vec<u8>, marks: &mut Vec<u8>) {
+    const MOST: usize = 8;
+    let from = printed.len().saturating_sub(PRINTED);
+    let behind = printed.get(from..).unwrap_or_default();
+    let at = behind.iter().position(|byte| *byte == b'\n').map_or(printed.len(), |line| from + line + 1);
+    let gone: Vec<u8> = printed.drain(..at).collect();
+    let is_mark = |line: &&[u8]| line.starts_with(b"did: ") || line.starts_with(b"cannot: ");
+    for line in gone.split(|byte| *byte == b'\n').filter(is_mark).take(MOST) {
+        if marks.len() < 1 << 10 {
+            marks.extend_from_slice(line.get(..line.len().min(40)).unwrap_or_default());
+            marks.push(b'\n');
+        }
+    }
+}
 
 /// A client that can be started.
 #[derive(Debug, Clone)]
@@ -219,23 +236,28 @@ impl Client {
         let exec = self.docker.create_exec(container.id(), config).await.map_err(failed)?;
         let started = self.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(failed)?;
         let mut printed = Vec::new();
+        let mut marks = Vec::new();
         let reading = async {
             if let StartExecResults::Attached { mut output, .. } = started {
-                while let Some(Ok(part)) = output.next().await {
-                    printed.extend_from_slice(&part.into_bytes());
+                while let Some(part) = output.next().await {
+                    printed.extend_from_slice(&part?.into_bytes());
                     if printed.len() > 2 * PRINTED {
-                        printed.drain(..printed.len() - PRINTED);
+                        cut(&mut printed, &mut marks);
                     }
                 }
             }
+            Ok(())
         };
-        let late = timeout(Duration::from_secs(seconds.into()) + GRACE, reading).await.is_err();
-        printed.drain(..printed.len().saturating_sub(PRINTED));
-        let status = match late {
-            true => None,
-            false => self.docker.inspect_exec(&exec.id).await.map_err(failed)?.exit_code,
+        let read = timeout(Duration::from_secs(seconds.into()) + GRACE, reading).await;
+        if printed.len() > PRINTED {
+            cut(&mut printed, &mut marks);
+        }
+        let status = match read {
+            Err(_) => None,
+            Ok(Err(error)) => return Err(failed(error)),
+            Ok(Ok(())) => Some(self.status(&exec.id).await?),
         };
-        let mut text = String::from_utf8_lossy(&printed).into_owned();
+        let mut text = String::from_utf8_lossy(&[marks, printed].concat()).into_owned();
         for secret in &self.secrets {
             text = text.replace(secret.as_str(), "(password)");
         }
@@ -250,6 +272,18 @@ impl Client {
                 Some(_) => Ended::ByItself,
             },
         })
+    }
+
+    /// What a command ended with, once the engine knows: its output may end a moment before.
+    async fn status(&self, exec: &str) -> Result<i64, String> {
+        for _ in 0..50 {
+            let known = self.docker.inspect_exec(exec).await.map_err(|error| error.to_string())?.exit_code;
+            if let Some(status) = known {
+                return Ok(status);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Err("the engine does not say how the client ended".to_owned())
     }
 
     /// Takes it down.

@@ -323,11 +323,14 @@ impl Said {
     /// Whether it did everything that it was asked for, but for what it has no way to do.
     #[must_use]
     pub fn is_done(&self) -> bool {
+        self.success && self.ended == Ended::ByItself && self.did_all()
+    }
+
+    /// The same, however it ended: whoever has done everything has not noticed a thing, and may still stumble at its farewell.
+    #[must_use]
+    pub fn did_all(&self) -> bool {
         let (did, cannot) = (self.did(), self.marked(CANNOT));
-        self.success
-            && self.ended == Ended::ByItself
-            && did.contains(&Did::Mount)
-            && Did::ALL.iter().all(|deed| did.contains(deed) || cannot.contains(deed))
+        did.contains(&Did::Mount) && Did::ALL.iter().all(|deed| did.contains(deed) || cannot.contains(deed))
     }
 
     /// What it printed means, where it did not do everything. A message that nobody knows means nothing.

@@ -79,6 +79,11 @@ async fn one_that_says_nothing_or_cannot_is_not_judged() {
     let bench = Bench::new().await;
     let exchange = exchange(&bench).await;
     assert_eq!(judged(&exchange, &bench, None).verdict, Verdict::Inconclusive);
+    // A server has answered: it is not what the client was set to that failed.
+    let failed = judged(&exchange, &bench, Some(said("NO SUCH OPTION", false)));
+    assert_eq!(failed.verdict, Verdict::Deviates, "{}", cause(&failed));
+    let mut exchange = exchange;
+    exchange.messages.clear();
     let cannot = judged(&exchange, &bench, Some(said("NO SUCH OPTION", false)));
     assert_eq!(cannot.verdict, Verdict::Unsupported, "{}", cause(&cannot));
 }
@@ -154,6 +159,12 @@ async fn a_client_has_to_notice() {
         cause(&noticed)
     );
     assert_eq!(noticed.checks.get("client/noticed"), Some(&1));
+    // One that stumbles at its farewell has noticed nothing before; one that hangs tells nobody.
+    let late = tampered(&bench, "response-unsigned", said(ALL, false)).await.judged();
+    assert_eq!(rules(&late), BTreeSet::from(["client/noticed"]));
+    let hangs = Said { ended: Ended::TimedOut, ..said("did: mount", false) };
+    let hangs = tampered(&bench, "response-unsigned", hangs).await.judged();
+    assert_eq!((hangs.verdict, rules(&hangs)), (Verdict::Deviates, BTreeSet::from(["client/says"])));
     let unseen = tampered(&bench, "response-unsigned", said(ALL, true)).await.judged();
     assert_eq!(unseen.verdict, Verdict::Deviates, "{}", cause(&unseen));
     assert_eq!(rules(&unseen), BTreeSet::from(["client/noticed"]));
