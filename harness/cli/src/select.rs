@@ -104,6 +104,7 @@ pub(crate) fn select(
         .map(|known| &known.target)
         .filter(|target| cases.iter().any(|case| case.target == target.id))
         .collect();
+    say_left_out(args, catalogue, engine);
     let mut expectations: Vec<_> =
         planned.iter().flat_map(|target| plan_expectations(target, &known)).collect();
     for software in catalogue.software.iter().map(|known| &known.software) {
@@ -139,6 +140,17 @@ fn is_driven(case: &PlannedCase, args: &RunArgs, catalogue: &Catalogue, engine: 
     let known = catalogue.software.iter().find(|known| known.software.id == software.id);
     named
         || known.is_some_and(|known| known.software.default && (engine || known.software.container.is_none()))
+}
+
+/// Says of the clients that a run has by default, and that need an engine which is not there, that they are not in it.
+fn say_left_out(args: &RunArgs, catalogue: &Catalogue, engine: Result<(), &str>) {
+    let named = !args.client.is_empty() || !args.common.case.is_empty() || !args.scenarios.is_empty();
+    let Err(why) = engine else { return };
+    for software in catalogue.software.iter().map(|known| &known.software).filter(|_| !named) {
+        if software.default && software.container.is_some() {
+            anstream::eprintln!("countersign: the client {} is left out: {why}", software.id);
+        }
+    }
 }
 
 pub(crate) fn planned_target(target: &Target) -> PlannedTarget {

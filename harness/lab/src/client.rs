@@ -9,7 +9,7 @@ use crate::image::{Image, REPOSITORY};
 use crate::{Account, LabError};
 use futures_util::StreamExt;
 use model::Login;
-use model::software::{Container, Ended, Said};
+use model::software::{Container, Ended, Said, is_mark};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn cut(printed: &mut Vec<u8>, marks: &mut Vec<u8>) {
     let behind = printed.get(from..).unwrap_or_default();
     let at = behind.iter().position(|byte| *byte == b'\n').map_or(printed.len(), |line| from + line + 1);
     let gone: Vec<u8> = printed.drain(..at).collect();
-    let is_mark = |line: &&[u8]| line.starts_with(b"did: ") || line.starts_with(b"cannot: ");
+    let is_mark = |line: &&[u8]| is_mark(&String::from_utf8_lossy(line));
     for line in gone.split(|byte| *byte == b'\n').filter(is_mark).take(MOST) {
         if marks.len() < 1 << 10 {
             marks.extend_from_slice(line.get(..line.len().min(40)).unwrap_or_default());

@@ -313,6 +313,12 @@ impl SoftwareResult {
 const DID: &str = "did: ";
 const CANNOT: &str = "cannot: ";
 
+/// Whether a line says what was done, or what a client has no way to do.
+#[must_use]
+pub fn is_mark(line: &str) -> bool {
+    line.starts_with(DID) || line.starts_with(CANNOT)
+}
+
 impl Said {
     /// What it did, in its own words: a driver prints a line once a thing is done.
     #[must_use]
@@ -342,7 +348,7 @@ impl Said {
     /// What the client itself printed: without the lines of whoever drove it.
     #[must_use]
     pub fn own_words(&self) -> String {
-        let own = self.printed.lines().filter(|line| !line.starts_with(DID) && !line.starts_with(CANNOT));
+        let own = self.printed.lines().filter(|line| !is_mark(line));
         own.collect::<Vec<_>>().join("\n")
     }
 

@@ -14,6 +14,9 @@ use model::{Action, Algorithm, Dialect, NtStatus, Outcome};
 use smb::follow::{Connection, Message, Negotiated, Session, Way};
 use smb::wire::{Command, DialectRevision, Flags, SecurityMode, SessionFlags};
 
+/// What a client sends that only takes leave.
+const LEAVING: &[Command] = &[Command::LOGOFF, Command::TREE_DISCONNECT, Command::CLOSE];
+
 /// How far the session got before somebody ended it.
 pub(super) struct Walk<'v>(pub(super) Line<'v, Connection>);
 
@@ -32,9 +35,7 @@ impl<'v> Walk<'v> {
         let negotiated = match (self.negotiate()?, &self.0.connection.negotiated) {
             (Ok(negotiated), _) => negotiated,
             // It was to give up, and logged on all the same.
-            (Err(refused), Some(negotiated)) if self.is_overlooked(&refused, 0, Command::SESSION_SETUP) => {
-                negotiated
-            }
+            (Err(refused), Some(negotiated)) if self.is_overlooked(&refused) => negotiated,
             (Err(refused), _) => return Ok(refused),
         };
         let dialect = negotiated.dialect.ok_or("the dialect that was negotiated has no name")?;
@@ -65,22 +66,20 @@ impl<'v> Walk<'v> {
 
     /// Whether the client goes on after a message: it asks for something more than to leave.
     fn goes_on(&self, index: usize) -> bool {
-        let leaves = [Command::LOGOFF, Command::TREE_DISCONNECT, Command::CLOSE];
-        self.0.requests_after(index).any(|request| !leaves.contains(&request.command()))
+        self.0.requests_after(index).any(|request| !LEAVING.contains(&request.command()))
     }
 
     /// Whether there is more behind the mount than leaving.
     fn does_something(&self, session: &Session) -> bool {
-        let leaves = [Command::LOGOFF, Command::TREE_DISCONNECT, Command::CLOSE];
         let after = self.0.requests_after(session.established);
-        after.filter(|request| is_ordinary(request)).any(|request| !leaves.contains(&request.command()))
+        after.filter(|request| is_ordinary(request)).any(|request| !LEAVING.contains(&request.command()))
     }
 
-    /// Whether a client that people run did not refuse what one has to refuse: it went on to this.
-    fn is_overlooked(&self, refused: &Outcome, index: usize, next: Command) -> bool {
+    /// Whether a client that people run did not refuse what one has to refuse: it logged on.
+    fn is_overlooked(&self, refused: &Outcome) -> bool {
         self.is_driven()
             && refused.by == Some(By::Client)
-            && self.0.requests_after(index).any(|request| request.command() == next)
+            && self.0.requests().any(|request| request.command() == Command::SESSION_SETUP)
     }
 
     /// NEGOTIATE: what was settled, or the refusal (3.2.5.2).
