@@ -94,8 +94,10 @@ fn without_an_engine_what_was_not_asked_for_is_left_out_and_said() {
     let bench = Bench::new();
     let ended = bench.run_without_engine(&["run", "--out", "r"]);
     assert_eq!(ended.status, 0, "{}", ended.stderr);
-    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains("is left out"), "{}", ended.stderr);
+    // A server and a client, each in a line.
+    let said: Vec<&str> = ended.stderr.lines().collect();
+    assert!(said.len() == 2 && said.iter().all(|line| line.contains(" is left out: ")), "{}", ended.stderr);
+    assert_eq!(said.iter().filter(|line| line.contains("the client ")).count(), 1, "{}", ended.stderr);
     let results = bench.results("r");
     let omitted: Vec<_> = results.targets.iter().filter(|t| t.state == TargetState::Omitted).collect();
     assert!(!omitted.is_empty() && omitted.iter().all(|target| target.why.is_some()));
