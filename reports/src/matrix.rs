@@ -5,7 +5,7 @@
 
 use crate::software;
 use model::{CaseResult, Results};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More columns than this do not fit beside their row labels.
 const MOST_COLUMNS: usize = 5;
@@ -127,24 +127,26 @@ impl<'a> Shape<'a> {
         target: &'a str,
         cases: impl Iterator<Item = (usize, &'a CaseResult)>,
     ) -> Matrix<'a> {
-        let cases: Vec<_> = cases.collect();
-        let mut columns: Vec<_> = distinct(cases.iter().map(|(_, case)| self.key(&self.columns, case)));
-        columns.sort();
-        let mut keys: Vec<_> = distinct(cases.iter().map(|(_, case)| self.key(&self.rows, case)));
-        keys.sort();
+        let mut keyed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut columns = BTreeSet::new();
+        for (index, case) in cases {
+            let column = self.key(&self.columns, case);
+            columns.insert(column.clone());
+            keyed.entry(self.key(&self.rows, case)).or_default().push((column, index, case));
+        }
+        let columns: Vec<_> = columns.into_iter().collect();
         let mut rows: Vec<Row<'a>> = Vec::new();
-        for key in keys {
+        for ((_, label), cases) in keyed {
             let first = rows.len();
-            for (index, case) in cases.iter().filter(|(_, case)| self.key(&self.rows, case) == key) {
-                let column = self.key(&self.columns, case);
-                let column = columns.iter().position(|known| *known == column).unwrap_or_default();
+            for (column, index, case) in cases {
+                let column = columns.binary_search(&column).unwrap_or_default();
                 // Two cases with the same axes are never meant; were there any, both would have to be seen.
                 let free = rows.iter().skip(first).position(|row| row.cells[column].is_none());
                 let at = free.map_or(rows.len(), |free| first + free);
                 if at == rows.len() {
-                    rows.push(Row { label: key.1.clone(), cells: vec![None; columns.len()] });
+                    rows.push(Row { label: label.clone(), cells: vec![None; columns.len()] });
                 }
-                rows[at].cells[column] = Some((*index, case));
+                rows[at].cells[column] = Some((index, case));
             }
         }
         Matrix {

@@ -1,4 +1,4 @@
-# Creates the account named by the file that was copied in, forgets the file, and becomes the server.
+# Creates the account named by the file that was copied in, forgets the file, and starts a server for each configuration.
 set -eu
 
 account=/countersign/account
@@ -8,9 +8,36 @@ account=/countersign/account
 } <"$account"
 rm -f "$account"
 
+# The first has the file that Samba's tools look at.
+configuration() {
+    [ "$1" = 1 ] && echo /etc/samba/smb.conf || echo "/etc/samba/$1.conf"
+}
+
 useradd --no-create-home --no-log-init --shell /usr/sbin/nologin "$user"
-chown "$user" /srv/share
+for file in /countersign/servers/*; do
+    n=${file##*/}
+    mkdir -p "/srv/$n/share" "/srv/$n/guest"
+    chown "$user" "/srv/$n/share"
+    chmod 0777 "/srv/$n/guest"
+    for directory in state cache lock pid ncalrpc; do
+        mkdir -p "/srv/$n/smbd/$directory"
+    done
+    {
+        echo "[global]"
+        echo "smb ports = $((444 + n))"
+        sed "s|/@/|/$n/|" "$file"
+    } >"$(configuration "$n")"
+done
+# They have one account database.
+mkdir -p /srv/private
 printf '%s\n%s\n' "$password" "$password" | smbpasswd -s -a "$user" >/dev/null
 unset password
 
-exec smbd -F --no-process-group --debug-stdout
+for file in /countersign/servers/*; do
+    n=${file##*/}
+    {
+        smbd -F --no-process-group --debug-stdout --configfile="$(configuration "$n")" ||
+            echo "smbd with the configuration $n ended with status $?"
+    } &
+done
+wait

@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use crate::glossary::glossary;
+use model::plan::PlannedTexts;
 use model::results::{JournalLine, TargetResult};
 use model::selftest::KillMatrix;
 use model::{CaseId, CaseResult, Plan, Results};
@@ -129,9 +130,16 @@ impl RunFolder {
 
     /// Writes everything that is rendered from results.
     pub(crate) fn write_results(&self, results: &Results) -> Result<(), Failure> {
-        self.replace("results.json", json(results)?.as_bytes())?;
-        self.write_report(results)?;
-        self.replace("junit.xml", junit(results)?.as_bytes())
+        // Each takes a second or so where there are tens of thousands of cases, and nothing else is left to do.
+        std::thread::scope(|scope| {
+            let json = scope.spawn(|| self.replace("results.json", json(results)?.as_bytes()));
+            let junit = scope.spawn(|| self.replace("junit.xml", junit(results)?.as_bytes()));
+            let report = self.write_report(results);
+            for written in [json, junit] {
+                written.join().map_err(|_| Failure::environment("failed to render the results"))??;
+            }
+            report
+        })
     }
 
     /// Writes the HTML report.
@@ -154,8 +162,14 @@ impl RunFolder {
 
     /// What the plan in the folder says of its catalogue; what a capture left has none.
     fn glossary(&self) -> Result<Glossary, Failure> {
+        /// The cases of a plan can be a hundred megabytes.
+        #[derive(serde::Deserialize)]
+        struct Texts {
+            #[serde(default)]
+            texts: PlannedTexts,
+        }
         let plan = fs::read(self.path.join("plan.json")).ok();
-        let plan: Option<Plan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
+        let plan: Option<Texts> = plan.and_then(|text| serde_json::from_slice(&text).ok());
         glossary(&plan.map(|plan| plan.texts).unwrap_or_default())
     }
 

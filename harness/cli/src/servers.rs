@@ -99,18 +99,26 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
     if let Some(limit) = target.parallel_servers {
         at_once = at_once.min(limit.get().into());
     }
+    let together = target.container.as_ref().map_or(1, |spec| spec.servers.get().into());
+    let mut containers: Vec<Vec<Work>> = Vec::new();
+    for work in work {
+        match containers.last_mut() {
+            Some(last) if last.len() < together => last.push(work),
+            _ => containers.push(vec![work]),
+        }
+    }
     let said = AtomicBool::new(false);
-    let ends: Vec<_> = stream::iter(work.into_iter().zip(1_usize..))
+    let ends: Vec<_> = stream::iter(containers.into_iter().zip(1_usize..))
         .map(|(work, number)| {
             let (prepared, said) = (&prepared, &said);
-            async move { server(context, target, prepared, work, (number, said)).await }
+            async move { container(context, target, prepared, work, (number, said)).await }
         })
         .buffer_unordered(at_once.max(1))
         .collect()
         .await;
     drop((say, task));
     let mut about = About::default();
-    for end in ends {
+    for end in ends.into_iter().flatten() {
         match end {
             Ok(said) => {
                 about = About { discovery: [about.discovery, said.discovery].concat(), ..said };
@@ -151,53 +159,89 @@ impl Work {
     }
 }
 
-/// Starts one server and runs the cases of its policy on it. Says what the server is, or why it did not start.
-async fn server(
+/// Starts the servers of one container, or the one that needs none, and runs the cases of their policies on them. Says of each
+/// what it is, or why it did not start.
+async fn container(
     context: &Arc<Context>,
     target: &Target,
     prepared: &Prepared,
-    Work { effective, cases, asked }: Work,
+    work: Vec<Work>,
     (number, said): (usize, &AtomicBool),
-) -> Result<About, String> {
+) -> Vec<Result<About, String>> {
     let log = format!("evidence/logs/{}-{number}.log", target.id);
     let size = target.container.as_ref().map_or(0, |spec| spec.memory_mib);
-    let _room = context.memory.take(size).await;
+    let _room = context.memory.take(size.saturating_mul(work.len() as u64)).await;
     let started = {
         // What runs in this process starts in a moment.
         let _turn = if size > 0 { context.starts.acquire().await.ok() } else { None };
-        context.lab.start(prepared, &effective).await
+        let effective: Vec<&Effective> = work.iter().map(|work| &work.effective).collect();
+        context.lab.start_together(prepared, &effective).await
     };
-    let server = match started {
-        Ok(server) => Arc::new(server),
+    let what = format!("start-{number}");
+    let started = match started {
+        Ok(started) => started,
         Err(error) => {
-            return Err(give_up(context, target, &cases, &format!("start-{number}"), &error));
+            let failed = |work: Work| Err(give_up(context, target, &work.cases, &what, &error));
+            return work.into_iter().map(failed).collect();
         }
     };
+    let (mut about, mut servers, mut todo) = (Vec::new(), Vec::new(), Vec::new());
+    for (server, work) in started.into_iter().zip(work) {
+        match server {
+            Ok(server) => {
+                servers.push(Arc::new(server));
+                todo.push(work);
+            }
+            Err(error) => about.push(Err(give_up(context, target, &work.cases, &what, &error))),
+        }
+    }
+    // They have one log.
+    if let (Some(first), Ok(mut running)) = (servers.first(), context.running.lock()) {
+        running.push((log.clone(), Arc::clone(first)));
+    }
+    let cases = servers
+        .iter()
+        .zip(todo)
+        .map(async |(server, work)| Ok(cases_of(context, target, server, work, &log, said).await));
+    about.extend(join_all(cases).await);
+    if let Some(first) = servers.first() {
+        write_log(context, &log, &first.logs().await);
+        if let Ok(mut running) = context.running.lock() {
+            running.retain(|(_, other)| !Arc::ptr_eq(other, first));
+        }
+    }
+    for server in servers {
+        if let Some(server) = Arc::into_inner(server) {
+            server.stop().await;
+        }
+    }
+    about
+}
+
+/// Asks a server what it does, where it is the one to ask, and runs its cases.
+async fn cases_of(
+    context: &Arc<Context>,
+    target: &Target,
+    server: &Server,
+    Work { cases, asked, .. }: Work,
+    log: &str,
+    said: &AtomicBool,
+) -> About {
     let mut about =
         About { version: server.version.clone(), image: server.image.clone(), discovery: Vec::new() };
     // Said at once: a run that is killed later did have this server.
     if !said.swap(true, Ordering::Relaxed) {
         report_target(context, target, TargetState::Ready, None, about.clone());
     }
-    if let Ok(mut running) = context.running.lock() {
-        running.push((log.clone(), Arc::clone(&server)));
-    }
-    let endpoint = Arc::new(endpoint(target, &server));
-    let log_of_container = (target.kind == TargetKind::Container).then(|| log.clone());
+    let endpoint = Arc::new(endpoint(target, server));
+    let log_of_container = (target.kind == TargetKind::Container).then(|| log.to_owned());
     if let Some(planned) = context.discoveries.get(&target.id).filter(|_| asked) {
         let found = discovery::ask(context, &target.id, planned, &endpoint, log_of_container.clone()).await;
         about.discovery.push(found);
         report_target(context, target, TargetState::Ready, None, about.clone());
     }
     cases_on(context, target, &endpoint, cases, log_of_container.as_deref(), None).await;
-    write_log(context, &log, &server.logs().await);
-    if let Ok(mut running) = context.running.lock() {
-        running.retain(|(_, other)| !Arc::ptr_eq(other, &server));
-    }
-    if let Some(server) = Arc::into_inner(server) {
-        server.stop().await;
-    }
-    Ok(about)
+    about
 }
 
 /// Runs cases on a server that is there, as many at the same time as it takes. Where `locked` is given, the first that shows the

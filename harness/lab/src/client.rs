@@ -7,7 +7,6 @@ use crate::container::remove_now;
 use crate::engine::{labels, remove_one};
 use crate::image::{Image, REPOSITORY};
 use crate::{Account, LabError};
-use futures_util::StreamExt;
 use model::Login;
 use model::software::{Container, Ended, Said, is_mark};
 use std::path::PathBuf;
@@ -15,13 +14,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::exec::{StartExecOptions, StartExecResults};
-use testcontainers::bollard::models::ExecConfig;
 use testcontainers::core::{Mount, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, CopyTargetOptions, GenericImage, ImageExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// A user that no server has.
 pub const UNKNOWN_USER: &str = "countersign-nobody";
@@ -33,14 +32,19 @@ const LOGINS: &str = "/countersign/logins";
 const READY: &str = "countersign: ready";
 /// How much of what a client prints is kept: its end.
 const PRINTED: usize = 64 << 10;
-/// How long the engine may take beyond the client's own time.
+/// How long the container may take beyond the client's own time.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a container may take to become ready: some clients need a kernel of their own.
 const START: Duration = Duration::from_secs(120);
 
-/// Starts a relay for each slot, and what the client wants to have running; then says so, once all of them listen.
+/// The socket at which the container takes jobs: asking the engine to run a command in it takes longer than most jobs.
+const JOBS: &str = "jobs.sock";
+
+/// Starts a relay for each slot, what takes jobs, and what the client wants to have running; then says so, once all of them
+/// listen.
 const ENTRY: &str = r#"
 slots=$1; shift
+socat UNIX-LISTEN:/countersign/slots/jobs.sock,fork,mode=666 EXEC:'sh /countersign/job' &
 slot=1
 while [ $slot -le $slots ]; do
     socat TCP-LISTEN:445,bind=127.0.0.$slot,reuseaddr,fork,nodelay UNIX-CONNECT:/countersign/slots/$slot.sock 2>/dev/null &
@@ -48,10 +52,39 @@ while [ $slot -le $slots ]; do
 done
 [ $# -gt 0 ] && "$@" &
 until [ $(grep -c ':01BD 00000000:0000 0A ' /proc/net/tcp) -ge $slots ]; do sleep 0.02; done
+until [ -S /countersign/slots/jobs.sock ]; do sleep 0.02; done
 [ $# -gt 0 ] && until [ -e /countersign/ready ]; do sleep 0.1; done
 echo 'countersign: ready'
 wait
 "#;
+/// What carries out a job. It gets a line for each thing that is to be known; the first cannot be guessed, and stands in front of
+/// the status that follows what the client printed.
+const JOB: &str = r#"
+IFS= read -r token
+for name in SERVER SLOT SHARE FILE SIGNING LOGIN; do
+    IFS= read -r "$name"
+    export "$name"
+done
+run </dev/null 2>&1
+printf '\n%s %s\n' "$token" "$?"
+"#;
+
+/// The script of a job: what is run, and for how long at most.
+fn job(spec: &Container) -> String {
+    let words = spec.command.iter().map(|word| format!(" '{}'", word.replace('\'', r"'\''")));
+    format!("run() {{ timeout -k 2 {}{}; }}\n{JOB}", spec.seconds, words.collect::<String>())
+}
+
+/// Takes the end of a job off what was printed: the line of its token, with the status.
+fn ended(printed: &mut Vec<u8>, token: &str) -> Option<u8> {
+    let mark = format!("\n{token} ");
+    let line = printed.strip_suffix(b"\n")?;
+    let at = line.iter().rposition(|byte| *byte == b'\n')?;
+    let status = line.get(at..)?.strip_prefix(mark.as_bytes())?;
+    let status = std::str::from_utf8(status).ok()?.parse().ok()?;
+    printed.truncate(at);
+    Some(status)
+}
 
 /// Takes what is too much from the front, whole lines at a time, so that no part of a password is left of one; and keeps the
 /// lines that say what was done.
@@ -96,7 +129,6 @@ impl PreparedClient {
 pub struct Client {
     /// `None` only after it was taken to be removed.
     container: Option<ContainerAsync<GenericImage>>,
-    docker: Docker,
     spec: Container,
     sockets: TempDir,
     places: Semaphore,
@@ -174,6 +206,8 @@ pub(crate) async fn start(
             host.memory = memory;
             host.security_opt = Some(vec!["no-new-privileges".to_owned()]);
         });
+    let script = CopyTargetOptions::new("/countersign/job").with_mode(0o644);
+    request = request.with_copy_to(script, job(spec).into_bytes());
     for (login, user, domain, password) in logins {
         let text = format!("{user}\n{domain}\n{password}\n");
         let target = CopyTargetOptions::new(format!("{LOGINS}/{login}")).with_mode(0o600);
@@ -188,7 +222,6 @@ pub(crate) async fn start(
     };
     Ok(Client {
         container: Some(container),
-        docker: docker.clone(),
         spec: spec.clone(),
         sockets,
         places: Semaphore::new(spec.parallel.get().into()),
@@ -211,51 +244,43 @@ impl Client {
     /// password.
     ///
     /// # Errors
-    /// The engine does not carry it out.
+    /// The container does not carry it out.
     pub async fn drive(&self, slot: &Slot<'_>, work: &Work<'_>) -> Result<Said, String> {
-        let Some(container) = &self.container else { return Err("its container is removed".to_owned()) };
-        let seconds = self.spec.seconds.get();
-        let mut command = vec!["timeout".to_owned(), "-k".to_owned(), "2".to_owned(), seconds.to_string()];
-        command.extend(self.spec.command.iter().cloned());
-        let environment = [
-            ("SERVER", format!("127.0.0.{}", slot.number)),
-            ("SLOT", slot.number.to_string()),
-            ("SHARE", work.share.to_owned()),
-            ("FILE", work.file.to_owned()),
-            ("SIGNING", work.signing.to_owned()),
-            ("LOGIN", format!("{LOGINS}/{}", work.login)),
-        ];
-        let config = ExecConfig {
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            env: Some(environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
-            cmd: Some(command),
-            ..ExecConfig::default()
-        };
-        let failed = |error: testcontainers::bollard::errors::Error| error.to_string();
-        let exec = self.docker.create_exec(container.id(), config).await.map_err(failed)?;
-        let started = self.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(failed)?;
+        let mut unique = [0; 16];
+        getrandom::fill(&mut unique).map_err(|error| format!("there is no token for the job: {error}"))?;
+        let token = hex::encode(unique);
+        let Work { share, file, signing, login } = work;
+        let number = slot.number;
+        let job =
+            format!("{token}\n127.0.0.{number}\n{number}\n{share}\n{file}\n{signing}\n{LOGINS}/{login}\n");
+        let failed = |error: std::io::Error| format!("failed to hand the client its job: {error}");
+        let mut stream = UnixStream::connect(self.sockets.path().join(JOBS)).await.map_err(failed)?;
+        stream.write_all(job.as_bytes()).await.map_err(failed)?;
         let mut printed = Vec::new();
         let mut marks = Vec::new();
         let reading = async {
-            if let StartExecResults::Attached { mut output, .. } = started {
-                while let Some(part) = output.next().await {
-                    printed.extend_from_slice(&part?.into_bytes());
-                    if printed.len() > 2 * PRINTED {
-                        cut(&mut printed, &mut marks);
-                    }
+            loop {
+                if stream.read_buf(&mut printed).await? == 0 {
+                    return Ok(None);
+                }
+                if let Some(status) = ended(&mut printed, &token) {
+                    return Ok(Some(status));
+                }
+                if printed.len() > 2 * PRINTED {
+                    cut(&mut printed, &mut marks);
                 }
             }
-            Ok(())
         };
-        let read = timeout(Duration::from_secs(seconds.into()) + GRACE, reading).await;
+        let most = Duration::from_secs(self.spec.seconds.get().into()) + GRACE;
+        let read = timeout(most, reading).await;
         if printed.len() > PRINTED {
             cut(&mut printed, &mut marks);
         }
         let status = match read {
             Err(_) => None,
             Ok(Err(error)) => return Err(failed(error)),
-            Ok(Ok(())) => Some(self.status(&exec.id).await?),
+            Ok(Ok(None)) => return Err("its container ended the job".to_owned()),
+            Ok(Ok(status)) => status,
         };
         let mut text = String::from_utf8_lossy(&[marks, printed].concat()).into_owned();
         for secret in &self.secrets {
@@ -274,18 +299,6 @@ impl Client {
         })
     }
 
-    /// What a command ended with, once the engine knows: its output may end a moment before.
-    async fn status(&self, exec: &str) -> Result<i64, String> {
-        for _ in 0..50 {
-            let known = self.docker.inspect_exec(exec).await.map_err(|error| error.to_string())?.exit_code;
-            if let Some(status) = known {
-                return Ok(status);
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        Err("the engine does not say how the client ended".to_owned())
-    }
-
     /// Takes it down.
     pub async fn stop(mut self) {
         if let Some(container) = self.container.take() {
@@ -300,5 +313,47 @@ impl Drop for Client {
         if let Some(container) = self.container.take() {
             remove_now(container);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_ends_with_its_token_and_nothing_else() {
+        let end = |text: &str| {
+            let mut printed = text.as_bytes().to_vec();
+            let status = ended(&mut printed, "t0k3n");
+            (status, String::from_utf8(printed).unwrap())
+        };
+        assert_eq!(end("said\nmore\n\nt0k3n 0\n"), (Some(0), "said\nmore\n".to_owned()));
+        assert_eq!(end("no end of line\nt0k3n 124\n"), (Some(124), "no end of line".to_owned()));
+        for text in [
+            "",
+            "\n",
+            "t0k3n 0\n",
+            "said\nt0k3n 0",
+            "said\nt0k3n \n",
+            "said\nt0k3n x\n",
+            "said\nt0k3n 0\nand more\n",
+            "said\nother 0\n",
+            "said\nt0k3n 256\n",
+        ] {
+            assert_eq!(end(text), (None, text.to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_leaves_whole_lines_and_what_was_done() {
+        let mut printed = b"did: mount\n".to_vec();
+        printed.extend(std::iter::repeat_n(b"noise\n", 30_000).flatten());
+        printed.extend(b"did: write\n\nt0k3n 1\n");
+        let mut marks = Vec::new();
+        cut(&mut printed, &mut marks);
+        assert_eq!(marks, b"did: mount\n");
+        assert!(printed.len() <= PRINTED && printed.starts_with(b"noise\n"));
+        assert_eq!(ended(&mut printed, "t0k3n"), Some(1));
+        assert!(printed.ends_with(b"did: write\n"));
     }
 }

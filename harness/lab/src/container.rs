@@ -1,12 +1,12 @@
-//! A server in a container: published on 127.0.0.1 alone, labelled as this run's.
+//! Servers in a container: published on 127.0.0.1 alone, labelled as this run's.
 
 use crate::config::{Effective, Setting};
 use crate::engine::{labels, remove_one};
 use crate::image::{Image, REPOSITORY};
-use crate::{Account, LabError, ready};
+use crate::{Account, ready};
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use model::target::ContainerSpec;
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use testcontainers::bollard::Docker;
@@ -36,55 +36,59 @@ pub(crate) struct Container {
 }
 
 impl Container {
-    /// Starts a container and waits for its server's first answer.
+    /// Starts a container with a server for each of these policies, and waits for the first answer of each: where it listens, or
+    /// why there is none.
     pub(crate) async fn start(
         docker: &Docker,
         run_id: &str,
         spec: &ContainerSpec,
         image: &Image,
-        effective: &Effective,
+        effective: &[&Effective],
         account: &Account,
-    ) -> Result<(Self, SocketAddr), LabError> {
-        let target = &effective.target;
-        let error = |why: String| LabError::Start { target: target.clone(), why };
-        let Setting::Configuration(configuration) = &effective.setting else {
-            return Err(error("its policy has no configuration file".to_owned()));
-        };
+    ) -> Result<(Self, Vec<Result<SocketAddr, String>>), String> {
         let mut unique = [0; 6];
-        getrandom::fill(&mut unique).map_err(|e| error(e.to_string()))?;
+        getrandom::fill(&mut unique).map_err(|e| e.to_string())?;
         let name = format!("countersign-{}-{}", image.tag, hex::encode(unique));
-        let port = spec.port.tcp();
-        let memory = i64::try_from(spec.memory_mib << 20).ok();
+        let ports: Vec<u16> = (spec.port..).take(effective.len()).collect();
+        let many = u64::try_from(effective.len()).unwrap_or(u64::MAX);
+        let memory = i64::try_from(spec.memory_mib.saturating_mul(many) << 20).ok();
         let secret = format!("{}\n{}\n", account.user, account.password.expose());
-        let request = GenericImage::new(REPOSITORY, &image.tag)
-            .with_exposed_port(port)
+        let target = effective.first().map_or("", |effective| effective.target.as_str());
+        let published = ports.clone();
+        let exposed = ports.iter().fold(GenericImage::new(REPOSITORY, &image.tag), |image, port| {
+            image.with_exposed_port(port.tcp())
+        });
+        let mut request = exposed
             .with_container_name(&name)
             .with_labels(labels(run_id, target))
-            .with_copy_to(
-                CopyTargetOptions::new(&spec.config).with_mode(0o644),
-                configuration.clone().into_bytes(),
-            )
             .with_copy_to(CopyTargetOptions::new(ACCOUNT).with_mode(0o600), secret.into_bytes())
-            .with_host_config_modifier(move |host| restrict(host, spec_port(port.as_u16()), memory));
+            .with_host_config_modifier(move |host| restrict(host, &published, memory));
+        for (effective, number) in effective.iter().zip(1_u16..) {
+            let Setting::Configuration(configuration) = &effective.setting else {
+                return Err("its policy has no configuration file".to_owned());
+            };
+            let path = match spec.servers.get() {
+                1 => spec.config.clone(),
+                _ => format!("{}/{number}", spec.config),
+            };
+            let file = CopyTargetOptions::new(path).with_mode(0o644);
+            request = request.with_copy_to(file, configuration.clone().into_bytes());
+        }
         let container = match request.start().await {
             Ok(container) => container,
             Err(why) => {
                 // Created and not started is not covered by anybody's drop.
                 remove_one(docker, &name).await;
-                return Err(error(why.to_string()));
+                return Err(why.to_string());
             }
         };
         let password = account.password.expose().to_owned();
-        let mut this = Self { container: Some(container), docker: docker.clone(), password };
+        let this = Self { container: Some(container), docker: docker.clone(), password };
         let within = Duration::from_secs(spec.ready_seconds.get().into());
-        match this.ready(spec.port, effective, within).await {
-            Ok(address) => Ok((this, address)),
-            Err(why) => {
-                let log = this.logs().await;
-                this.remove().await;
-                Err(LabError::NotReady { target: target.clone(), why, log })
-            }
-        }
+        let ready =
+            effective.iter().zip(&ports).map(|(effective, port)| this.ready(*port, effective, within));
+        let ready = join_all(ready).await;
+        Ok((this, ready))
     }
 
     async fn ready(&self, port: u16, effective: &Effective, within: Duration) -> Result<SocketAddr, String> {
@@ -114,7 +118,7 @@ impl Container {
         }
     }
 
-    /// The end of what the server printed.
+    /// The end of what its servers printed.
     pub(crate) async fn logs(&self) -> String {
         let Some(container) = &self.container else { return String::new() };
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).build();
@@ -169,16 +173,13 @@ pub(crate) fn remove_now(container: ContainerAsync<GenericImage>) {
     }
 }
 
-fn spec_port(port: u16) -> String {
-    format!("{port}/tcp")
-}
-
-/// Published on loopback, on a port the system picks; bounded memory; no way to more privileges.
-fn restrict(host: &mut HostConfig, port: String, memory: Option<i64>) {
+/// Published on loopback, on ports the system picks; bounded memory; no way to more privileges.
+fn restrict(host: &mut HostConfig, ports: &[u16], memory: Option<i64>) {
     let loopback =
         PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: Some("0".to_owned()) };
     host.publish_all_ports = Some(false);
-    host.port_bindings = Some(HashMap::from([(port, Some(vec![loopback]))]));
+    let bindings = ports.iter().map(|port| (format!("{port}/tcp"), Some(vec![loopback.clone()])));
+    host.port_bindings = Some(bindings.collect());
     host.memory = memory;
     host.security_opt = Some(vec!["no-new-privileges".to_owned()]);
 }

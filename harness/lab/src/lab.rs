@@ -7,8 +7,10 @@ use crate::embedded::{self, Embedded};
 use crate::image::Recipe;
 use crate::server::Running;
 use crate::{Account, Effective, LabError, Prepared, Progress, Server, TargetFiles, engine, image};
+use futures_util::future::join_all;
 use model::target::TargetKind;
 use model::{ServerPolicy, Software, Target};
+use std::sync::Arc;
 use testcontainers::bollard::Docker;
 
 /// What a lab must know.
@@ -93,38 +95,80 @@ impl Lab {
     /// # Errors
     /// [`LabError::NoEngine`], [`LabError::Start`], [`LabError::NotReady`], [`LabError::Mismatch`].
     pub async fn start(&self, prepared: &Prepared, effective: &Effective) -> Result<Server, LabError> {
+        let started = self.start_together(prepared, &[effective]).await?;
+        let none = || LabError::Start { target: prepared.target.id.clone(), why: "there is none".to_owned() };
+        started.into_iter().next().ok_or_else(none)?
+    }
+
+    /// Starts a server for each of these policies, in one container where they are in containers, and returns when each has
+    /// answered a NEGOTIATE or has failed to. At most as many as the target says that one container holds.
+    ///
+    /// # Errors
+    /// As [`Lab::start`], where none of them can be started; within, why one of them was not.
+    pub async fn start_together(
+        &self,
+        prepared: &Prepared,
+        effective: &[&Effective],
+    ) -> Result<Vec<Result<Server, LabError>>, LabError> {
         let target = &prepared.target;
-        if effective.target != target.id {
-            return Err(LabError::Mismatch { target: effective.target.clone(), prepared: target.id.clone() });
+        if let Some(other) = effective.iter().find(|effective| effective.target != target.id) {
+            return Err(LabError::Mismatch { target: other.target.clone(), prepared: target.id.clone() });
         }
         let error = |why: String| LabError::Start { target: target.id.clone(), why };
         let account = self.account.clone().map_err(|e| error(format!("there is no password: {e}")))?;
-        match (&effective.setting, &target.container, &prepared.image) {
-            (Setting::Embedded { signing_required }, _, _) => {
-                let (embedded, address) =
-                    Embedded::start(&target.shares, *signing_required, &account).await.map_err(error)?;
-                Ok(Server {
+        let (Some(spec), Some(image)) = (&target.container, &prepared.image) else {
+            let all = effective.iter().map(|effective| self.start_embedded(prepared, effective, &account));
+            return Ok(join_all(all).await);
+        };
+        if effective.len() > spec.servers.get().into() {
+            return Err(error(format!("its container holds {} servers and no more", spec.servers)));
+        }
+        let docker = self.docker(&target.id)?;
+        let (mut container, ready) =
+            Container::start(docker, &self.run_id, spec, image, effective, &account).await.map_err(error)?;
+        let log = match ready.iter().any(Result::is_err) {
+            true => container.logs().await,
+            false => String::new(),
+        };
+        if ready.iter().all(Result::is_err) {
+            container.remove().await;
+        }
+        let container = Arc::new(container);
+        Ok(ready
+            .into_iter()
+            .map(|ready| match ready {
+                Ok(address) => Ok(Server {
                     address,
-                    account,
-                    version: Some(embedded::VERSION.to_owned()),
-                    image: None,
-                    running: Running::Embedded(embedded),
-                })
-            }
-            (Setting::Configuration(_), Some(spec), Some(image)) => {
-                let docker = self.docker(&target.id)?;
-                let (container, address) =
-                    Container::start(docker, &self.run_id, spec, image, effective, &account).await?;
-                Ok(Server {
-                    address,
-                    account,
+                    account: account.clone(),
                     version: Some(image.version.clone()),
                     image: Some(image.id.clone()),
-                    running: Running::Container(Box::new(container)),
-                })
-            }
-            (Setting::Configuration(_), _, _) => Err(error("it has no image".to_owned())),
-        }
+                    running: Running::Container(Arc::clone(&container)),
+                }),
+                Err(why) => Err(LabError::NotReady { target: target.id.clone(), why, log: log.clone() }),
+            })
+            .collect())
+    }
+
+    async fn start_embedded(
+        &self,
+        prepared: &Prepared,
+        effective: &Effective,
+        account: &Account,
+    ) -> Result<Server, LabError> {
+        let target = &prepared.target;
+        let error = |why: String| LabError::Start { target: target.id.clone(), why };
+        let Setting::Embedded { signing_required } = &effective.setting else {
+            return Err(error("it has no image".to_owned()));
+        };
+        let (embedded, address) =
+            Embedded::start(&target.shares, *signing_required, account).await.map_err(error)?;
+        Ok(Server {
+            address,
+            account: account.clone(),
+            version: Some(embedded::VERSION.to_owned()),
+            image: None,
+            running: Running::Embedded(embedded),
+        })
     }
 
     /// Makes the image of a client that people run, where there is none.

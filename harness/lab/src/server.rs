@@ -5,6 +5,7 @@ use crate::container::Container;
 use crate::embedded::Embedded;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// A server that has answered a NEGOTIATE. Dropping it takes it down too, and blocks the thread meanwhile (0.2 s or so for
 /// a container): prefer [`Server::stop`] or [`crate::Lab::down`].
@@ -21,12 +22,13 @@ pub struct Server {
 }
 
 pub(crate) enum Running {
-    Container(Box<Container>),
+    /// It may hold others besides.
+    Container(Arc<Container>),
     Embedded(Embedded),
 }
 
 impl Server {
-    /// The end of its log, 8 MiB at most; the account's password is never in it. Empty for the embedded server, which
+    /// The end of its container's log, 8 MiB at most; the account's password is never in it. Empty for the embedded server, which
     /// logs to this process's `tracing`.
     pub async fn logs(&self) -> String {
         match &self.running {
@@ -35,10 +37,14 @@ impl Server {
         }
     }
 
-    /// Takes it down, and returns when it is gone.
+    /// Takes it down, and returns when it is gone. A container goes with the last of its servers.
     pub async fn stop(self) {
         match self.running {
-            Running::Container(mut container) => container.remove().await,
+            Running::Container(container) => {
+                if let Some(mut container) = Arc::into_inner(container) {
+                    container.remove().await;
+                }
+            }
             Running::Embedded(embedded) => embedded.stop().await,
         }
     }

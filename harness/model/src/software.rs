@@ -188,6 +188,9 @@ impl Software {
                 "[signing] has no `default`: say what it is set to as it comes, `\"\"` for nothing",
             ));
         }
+        if software.signing.values().any(|word| word.contains('\n')) {
+            return Err(wrong("the words of [signing] are one line each"));
+        }
         if software.offers.dialects.is_empty() || !software.offers.dialects.is_sorted_by(|a, b| a < b) {
             return Err(wrong("`dialects` of [offers] names at least one, each once, the oldest first"));
         }
@@ -378,6 +381,7 @@ mod tests {
         let error = |text: &str| Software::parse("s", text, "").unwrap_err().to_string();
         assert!(error(&GOOD.replace("guest", "geust")).contains("geust"));
         assert!(error(&GOOD.replace("default = \"\"", "")).contains("`default`"));
+        assert!(error(&GOOD.replace("\"yes\"", "\"a\\nb\"")).contains("one line"));
         assert!(error(&GOOD.replace("driver = \"d\"\nversion = \"1\"", "")).contains("[container]"));
         assert!(error(&GOOD.replace("version = \"1\"", "")).contains("`version`"));
         assert!(error(&GOOD.replace("\"2.1\", \"3.1.1\"", "\"3.1.1\", \"2.1\"")).contains("oldest first"));

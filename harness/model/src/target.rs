@@ -125,17 +125,22 @@ pub struct Without {
 pub struct ContainerSpec {
     /// The base image its Dockerfile starts from.
     pub base: BaseImage,
-    /// The TCP port the server listens on inside the container.
+    /// The TCP port the server, or the first of several, listens on inside the container.
     #[serde(default = "smb_port")]
     pub port: u16,
     /// The configuration template (minijinja), rendered from the policy in the server's `words` and from the share
     /// names. It is not part of the image.
     pub template: String,
-    /// Where the rendered configuration goes inside the container.
+    /// Where the rendered configuration goes inside the container. Where a container holds several servers, a directory, and the
+    /// configuration of its Nth server is the file N there.
     pub config: String,
+    /// How many servers, each under a policy of its own, one container holds at most. Its entry point starts one for each file
+    /// in `config`; the Nth listens on `port` + N - 1.
+    #[serde(default = "one")]
+    pub servers: NonZeroU16,
     /// A command whose first line of output is the server's version.
     pub version: Vec<String>,
-    /// How much memory one container may use, in MiB.
+    /// How much memory one server may use, in MiB.
     pub memory_mib: u64,
     /// How long it may take from its container's start to its first answer, in seconds.
     #[serde(default = "twenty")]
@@ -152,6 +157,10 @@ pub struct BaseImage {
     pub image: String,
     /// The suite, such as `trixie`.
     pub suite: String,
+}
+
+const fn one() -> NonZeroU16 {
+    NonZeroU16::MIN
 }
 
 const fn eight() -> NonZeroU16 {

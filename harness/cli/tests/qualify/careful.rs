@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 fn read_only_makes_nothing() {
     let nas = Nas::samba();
     let bench = Bench::new();
-    nas.shell("touch -d '2001-01-01 00:00:00' /srv/share /srv/guest");
+    nas.shell("touch -d '2001-01-01 00:00:00' /srv/1/share /srv/1/guest");
     let ended = nas.qualify(&bench, &["--read-only", "--step", "signing=not-required", "--out", "r"]);
     let results = bench.results("r");
     let ran = |verdict| results.cases.iter().filter(|case| case.verdict == verdict).count();
@@ -20,7 +20,7 @@ fn read_only_makes_nothing() {
         assert!(case.why.as_deref().unwrap().contains("--read-only"));
     }
     // A name that is made and removed again changes the time of the directory it was in.
-    assert_eq!(nas.shell("date -r /srv/share +%Y; date -r /srv/guest +%Y"), "2001\n2001\n");
+    assert_eq!(nas.shell("date -r /srv/1/share +%Y; date -r /srv/1/guest +%Y"), "2001\n2001\n");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn what_a_killed_run_left_is_swept_and_nothing_else_is() {
     let dead = "countersign-run-0123456789abcdef";
     let shared = "countersign-run-fedcba9876543210";
     nas.shell(&format!(
-        "cd /srv/share; mkdir -p {dead}/countersign-0123456789abcdef.tmp-notify {shared} countersign-run-mine; \
+        "cd /srv/1/share; mkdir -p {dead}/countersign-0123456789abcdef.tmp-notify {shared} countersign-run-mine; \
          touch {dead}/countersign-0123456789abcdef.tmp {shared}/thesis countersign-run-mine/x; \
          touch {dead}/countersign-0123456789abcdef.tmp-notify/countersign-0123456789abcdef.tmp; \
          touch countersign-0123456789abcdef.tmp; chmod -R 0777 ."
@@ -90,7 +90,7 @@ fn what_a_killed_run_left_is_swept_and_nothing_else_is() {
     assert!(ended.stderr.contains(&format!("{shared} is left on share")), "{}", ended.stderr);
     assert_eq!(nas.listing(), format!("countersign-0123456789abcdef.tmp\n{shared}\ncountersign-run-mine\n"));
     assert_eq!(
-        nas.shell(&format!("ls /srv/share/{shared} /srv/share/countersign-run-mine | sort"))
+        nas.shell(&format!("ls /srv/1/share/{shared} /srv/1/share/countersign-run-mine | sort"))
             .matches("thesis")
             .count(),
         1
@@ -160,7 +160,7 @@ fn guests_work_in_a_directory_too() {
     });
     assert!(inside.count() >= Dialect::SMB2.len());
     assert_eq!(nas.listing(), "");
-    assert_eq!(nas.shell("ls -A /srv/guest"), "");
+    assert_eq!(nas.shell("ls -A /srv/1/guest"), "");
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn a_connection_that_does_not_live_so_long_leaves_nothing_either() {
         assert_eq!(made.folder, "countersign-run-0000000000000007");
         // A case is cut short together with the connection that holds the directory.
         nas.shell(
-            "touch /srv/share/countersign-run-0000000000000007/countersign-0123456789abcdef.tmp; \
-             chmod 0777 /srv/share/*/*; pkill -9 -P 1 smbd; sleep 0.2",
+            "touch /srv/1/share/countersign-run-0000000000000007/countersign-0123456789abcdef.tmp; \
+             chmod 0777 /srv/1/share/*/*; pkill -9 -P $(pgrep -o smbd) smbd; sleep 0.2",
         );
         made.close().await.unwrap();
     });

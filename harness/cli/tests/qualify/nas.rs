@@ -83,7 +83,7 @@ impl Nas {
 
     /// What is in its share.
     pub(crate) fn listing(&self) -> String {
-        self.shell("ls -A /srv/share")
+        self.shell("ls -A /srv/1/share")
     }
 
     /// An address of another family that leads to it.

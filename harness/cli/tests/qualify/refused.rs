@@ -81,7 +81,7 @@ fn a_server_that_does_not_let_the_account_in() {
         assert_eq!(refused.status, 2, "{}", refused.stderr);
         assert!(refused.stderr.contains(says), "{}", refused.stderr);
     }
-    nas.shell("chmod 0555 /srv/share; chown root /srv/share");
+    nas.shell("chmod 0555 /srv/1/share; chown root /srv/1/share");
     let denied = nas.qualify(&bench, &["--out", "denied"]);
     assert_eq!(denied.status, 2, "{}", denied.stderr);
     assert!(
