@@ -49,7 +49,7 @@ impl Headline {
         if state != State::Inconclusive && number(State::Inconclusive) > 0 {
             also.push(format!("{} inconclusive.", is_are(number(State::Inconclusive), "case")));
         }
-        for target in &results.targets {
+        for target in results.targets.iter().chain(&results.clients) {
             let title = text::clean(&target.title);
             match target.state {
                 TargetState::Ready => {}

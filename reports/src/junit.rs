@@ -23,6 +23,7 @@ pub fn render(results: &Results) -> Result<String, ReportError> {
     report.set_time(Duration::from_millis(results.cases.iter().map(|case| case.millis).sum()));
     report.add_test_suites(case_suites(results));
     report.add_test_suites(results.targets.iter().filter_map(|target| target_suite(results, target)));
+    report.add_test_suites(results.clients.iter().filter_map(client_suite));
     report.add_test_suites(results.targets.iter().filter_map(discovery_suite));
     report.add_test_suites(expectation_suite(results));
     if results.cases.is_empty() {
@@ -164,9 +165,19 @@ fn target_suite(results: &Results, target: &TargetResult) -> Option<TestSuite> {
     if target.state == TargetState::Ready || (target.state == TargetState::Failed && has_cases) {
         return None;
     }
-    let why = target.why.as_deref().unwrap_or("no reason is recorded");
-    let id = clean(&target.id);
-    Some(suite(&id, [test(&id, "target", status(outcomes::target(target.state), why, None))]))
+    Some(absent("target", target))
+}
+
+/// A client that people run and that was not there must be seen: the cases of one that was left out are not in the plan.
+fn client_suite(client: &TargetResult) -> Option<TestSuite> {
+    (client.state != TargetState::Ready).then(|| absent("client", client))
+}
+
+/// Something that was not there, as a test.
+fn absent(kind: &str, it: &TargetResult) -> TestSuite {
+    let why = it.why.as_deref().unwrap_or("no reason is recorded");
+    let id = clean(&it.id);
+    suite(&id, [test(&id, kind, status(outcomes::target(it.state), why, None))])
 }
 
 /// What is claimed of a target, each as a test that what was seen says the same.

@@ -200,6 +200,7 @@ mod tests {
             schema: 1,
             run: RunInfo { id: text(), version: text(), started: text(), seed: 0, command: text() },
             targets: vec![],
+            clients: vec![],
             expectations: vec![],
             cases: cases.collect(),
             summary: Summary::default(),

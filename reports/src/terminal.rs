@@ -11,6 +11,7 @@ use crate::outcomes::{self, Junit, State};
 use crate::software::{compare, disagreement};
 use crate::story;
 use crate::text::{clean, count, duration, known_for, width};
+use model::results::TargetResult;
 use model::{ExpectationState, Results, Verdict};
 use page::{BOLD, DIM, Page, paint};
 
@@ -53,12 +54,17 @@ pub fn summary(results: &Results) -> String {
 }
 
 fn targets(page: &mut Page, results: &Results) {
-    if results.targets.is_empty() {
+    put_targets(page, "Targets", &results.targets);
+    put_targets(page, "Clients that people run", &results.clients);
+}
+
+fn put_targets(page: &mut Page, heading: &str, targets: &[TargetResult]) {
+    if targets.is_empty() {
         return;
     }
-    page.heading("Targets", "");
-    let id_width = results.targets.iter().map(|target| width(&clean(&target.id))).max().unwrap_or_default();
-    for target in &results.targets {
+    page.heading(heading, "");
+    let id_width = targets.iter().map(|target| width(&clean(&target.id))).max().unwrap_or_default();
+    for target in targets {
         let look = outcomes::target(target.state);
         let (id, word) = (clean(&target.id), look.word);
         let about = [target.version.as_deref(), target.why.as_deref()];

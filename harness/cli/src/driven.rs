@@ -10,8 +10,9 @@ use evidence::SessionKey;
 #[cfg(feature = "inprocess")]
 use in_process::run as in_process;
 use interpose::{Interposer, Leg, Mischief, Options};
-use lab::{Client, TargetFiles, Work};
+use lab::{Client, PreparedClient, TargetFiles, Work};
 use model::plan::Interposed;
+use model::results::{JournalLine, TargetResult, TargetState};
 use model::software::{PlannedSoftware, Said};
 use model::{Login, PlannedCase, Software};
 use probe::{Endpoint, Recording};
@@ -49,6 +50,15 @@ impl Clients {
         clients
     }
 
+    /// Those that run in this process: they are there.
+    pub(crate) fn in_process(&self) -> impl Iterator<Item = TargetResult> {
+        let here = self.0.values().map(|known| &known.software).filter(|software| software.driver.is_some());
+        here.map(|Software { id, title, version, .. }| TargetResult {
+            version: version.clone(),
+            ..TargetResult::of(id, title, TargetState::Ready, None)
+        })
+    }
+
     /// What their containers may use together, in MiB.
     pub(crate) fn memory(&self) -> u64 {
         self.0
@@ -60,21 +70,39 @@ impl Clients {
 }
 
 impl Known {
+    /// The container, once it is ready; the first to ask starts it. What becomes of it is in the results.
     async fn client(&self, context: &Context) -> Result<&Client, String> {
-        let start = || async {
-            let task = context.progress.task(&self.software.id);
-            let say = |text: &str| task.say(text);
-            let prepared = {
-                say("waits for its turn to be built");
-                let _turn = context.builds.acquire().await;
-                context.lab.prepare_client(&self.software, &self.files, &say).await
+        let result = |state, why| TargetResult::of(&self.software.id, &self.software.title, state, why);
+        let start = async || {
+            let started = self.start(context).await;
+            let result = match &started {
+                Ok((_, prepared)) => TargetResult {
+                    version: Some(prepared.version().to_owned()),
+                    image: Some(prepared.image().to_owned()),
+                    ..result(TargetState::Ready, None)
+                },
+                Err(why) => result(TargetState::Failed, Some(why.clone())),
             };
-            let prepared = prepared.map_err(|error| format!("failed to {error}"))?;
-            say("starting the client");
-            let _turn = context.starts.acquire().await;
-            context.lab.start_client(&prepared).await.map_err(|error| format!("failed to {error}"))
+            let _ = context.ended.send(JournalLine::Client(result));
+            started.map(|(client, _)| client)
         };
         self.client.get_or_init(start).await.as_ref().map_err(Clone::clone)
+    }
+
+    async fn start(&self, context: &Context) -> Result<(Client, PreparedClient), String> {
+        let task = context.progress.task(&self.software.id);
+        let say = |text: &str| task.say(text);
+        let prepared = {
+            say("waits for its turn to be built");
+            let _turn = context.builds.acquire().await;
+            context.lab.prepare_client(&self.software, &self.files, &say).await
+        };
+        let prepared = prepared.map_err(|error| format!("failed to {error}"))?;
+        say("starting the client");
+        let _turn = context.starts.acquire().await;
+        let client =
+            context.lab.start_client(&prepared).await.map_err(|error| format!("failed to {error}"))?;
+        Ok((client, prepared))
     }
 }
 

@@ -6,11 +6,11 @@ mod texts;
 use crate::args::ExplainArgs;
 use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::{Exit, Failure};
-use crate::files::{Journalled, RunFolder};
+use crate::files::RunFolder;
 use crate::names;
 use model::plan::expand;
 use model::results::Status;
-use model::{CaseResult, PlannedCase, Results};
+use model::{CaseResult, PlannedCase};
 use std::fmt::Write as _;
 pub(crate) use texts::{Entry, Texts};
 
@@ -118,8 +118,7 @@ fn case(args: &ExplainArgs, catalogue: &Catalogue, texts: &Texts) -> Result<Stri
     let seen = match &args.run {
         Some(run) => {
             let (folder, plan) = RunFolder::open(run)?;
-            let Journalled { targets, cases } = folder.read_journal()?;
-            Some(Results::assemble(&plan, targets, cases))
+            Some(folder.read_journal()?.results(&plan))
         }
         None => None,
     };

@@ -22,7 +22,23 @@ pub(crate) struct RunFolder {
 #[derive(Default)]
 pub(crate) struct Journalled {
     pub(crate) targets: Vec<TargetResult>,
+    pub(crate) clients: Vec<TargetResult>,
     pub(crate) cases: Vec<CaseResult>,
+}
+
+impl Journalled {
+    pub(crate) fn add(&mut self, line: JournalLine) {
+        match line {
+            JournalLine::Target(target) => self.targets.push(target),
+            JournalLine::Client(client) => self.clients.push(client),
+            JournalLine::Case(case) => self.cases.push(*case),
+        }
+    }
+
+    /// What it comes to, with the plan of the run.
+    pub(crate) fn results(self, plan: &Plan) -> Results {
+        Results::assemble(plan, self.targets, self.cases).with_clients(self.clients)
+    }
 }
 
 impl RunFolder {
@@ -107,8 +123,7 @@ impl RunFolder {
             BufReader::new(file).split(b'\n').collect::<Result<_, _>>().map_err(failed)?;
         for (number, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
             match serde_json::from_slice(line) {
-                Ok(JournalLine::Target(target)) => all.targets.push(target),
-                Ok(JournalLine::Case(case)) => all.cases.push(*case),
+                Ok(line) => all.add(line),
                 Err(_) if number + 1 == lines.len() => {}
                 Err(e) => {
                     return Err(Failure::usage(format!("{}: line {}: {e}", path.display(), number + 1)));
@@ -119,10 +134,14 @@ impl RunFolder {
     }
 
     /// Replaces the journal by what was judged again, so that a later `report` renders today's verdicts.
-    pub(crate) fn replace_journal(&self, lines: &[JournalLine]) -> Result<(), Failure> {
+    pub(crate) fn replace_journal(&self, journal: &Journalled) -> Result<(), Failure> {
+        let Journalled { targets, clients, cases } = journal;
+        let targets = targets.iter().cloned().map(JournalLine::Target);
+        let clients = clients.iter().cloned().map(JournalLine::Client);
+        let cases = cases.iter().cloned().map(|case| JournalLine::Case(Box::new(case)));
         let mut text = String::new();
-        for line in lines {
-            text += &serde_json::to_string(line).map_err(|e| Failure::environment(e.to_string()))?;
+        for line in targets.chain(clients).chain(cases) {
+            text += &serde_json::to_string(&line).map_err(|e| Failure::environment(e.to_string()))?;
             text.push('\n');
         }
         self.replace("results.jsonl", text.as_bytes())

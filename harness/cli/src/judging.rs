@@ -55,7 +55,7 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
         "a run has its session keys in its evidence and keeps its results in its folder",
     )?;
     let (folder, plan) = RunFolder::open(&args.run)?;
-    let Journalled { mut targets, cases: recorded } = folder.read_journal()?;
+    let Journalled { mut targets, clients, cases: recorded } = folder.read_journal()?;
     for target in &mut targets {
         target.discovery = discovery::graded_again(folder.path(), &plan, &target.id);
     }
@@ -74,10 +74,9 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
             graded_again(case, before, folder.path())
         })
         .collect();
-    let lines: Vec<JournalLine> =
-        targets.iter().cloned().map(JournalLine::Target).chain(cases.iter().cloned().map(line)).collect();
-    folder.replace_journal(&lines)?;
-    let results = Results::assemble(&plan, targets, cases);
+    let journal = Journalled { targets, clients, cases };
+    folder.replace_journal(&journal)?;
+    let results = journal.results(&plan);
     finish(&folder, &results)?;
     if let Some(copies) = &args.annotate {
         annotating::run(folder.path(), &results, copies)?;
@@ -143,8 +142,7 @@ fn judge_file(args: &JudgeArgs) -> Result<Exit, Failure> {
 /// `countersign report`.
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let (folder, plan) = RunFolder::open(&args.run)?;
-    let Journalled { targets, cases } = folder.read_journal()?;
-    let results = Results::assemble(&plan, targets, cases);
+    let results = folder.read_journal()?.results(&plan);
     finish(&folder, &results)?;
     let wanted = [
         (&args.html, folder.html(&results)?),

@@ -3,11 +3,10 @@
 use crate::args::MergeArgs;
 use crate::exit::{Exit, Failure};
 use crate::files::{Journalled, RunFolder};
-use crate::judging::{finish, line};
+use crate::judging::finish;
 use evidence::sidecar_path;
 use model::Results;
 use model::merge::{Merged, Part, merge as merged};
-use model::results::JournalLine;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -35,15 +34,14 @@ pub(crate) fn into(folder: &Path, run: &Path) -> Result<(RunFolder, Results), Fa
 /// A run as it is in its folder.
 pub(crate) fn read(run: &Path) -> Result<Part, Failure> {
     let (folder, plan) = RunFolder::open(run)?;
-    let Journalled { targets, cases } = folder.read_journal()?;
     // Where a journal says several things of one, the last counts.
-    let Results { targets, cases, .. } = Results::assemble(&plan, targets, cases);
-    Ok(Part { plan, targets, cases })
+    let Results { targets, clients, cases, .. } = folder.read_journal()?.results(&plan);
+    Ok(Part { plan, targets, clients, cases })
 }
 
 /// Writes a merged run: evidence first, so that nothing is said of what is not there.
 fn write(out: &RunFolder, runs: &[&Path], Merged { part, from }: Merged) -> Result<Results, Failure> {
-    let Part { plan, targets, cases } = part;
+    let Part { plan, targets, clients, cases } = part;
     for case in &cases {
         let run = from.get(&case.id).and_then(|place| runs.get(*place));
         if let (Some(run), Some(relative)) = (run, &case.evidence) {
@@ -58,10 +56,9 @@ fn write(out: &RunFolder, runs: &[&Path], Merged { part, from }: Merged) -> Resu
         }
     }
     out.write_plan(&plan)?;
-    let lines: Vec<JournalLine> =
-        targets.iter().cloned().map(JournalLine::Target).chain(cases.iter().cloned().map(line)).collect();
-    out.replace_journal(&lines)?;
-    Ok(Results::assemble(&plan, targets, cases))
+    let journal = Journalled { targets, clients, cases };
+    out.replace_journal(&journal)?;
+    Ok(journal.results(&plan))
 }
 
 /// Copies a pcapng with its sidecar, and the server's log that it names: under the run's name, for logs of several runs are

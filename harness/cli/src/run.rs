@@ -4,7 +4,7 @@ use crate::args::RunArgs;
 use crate::catalogue::{Catalogue, KnownSoftware, KnownTarget};
 use crate::driven::Clients;
 use crate::exit::{Exit, Failure};
-use crate::files::{Journal, RunFolder};
+use crate::files::{Journal, Journalled, RunFolder};
 use crate::judging;
 use crate::memory::Memory;
 use crate::progress::Progress;
@@ -141,7 +141,7 @@ pub(crate) async fn carry_out(
 pub(crate) async fn execute(
     how: &How<'_>,
     lab: Lab,
-    Selection { plan, omitted }: Selection,
+    Selection { plan, omitted, omitted_clients }: Selection,
     mut stop: Signals,
     software: &[KnownSoftware],
     work: impl AsyncFnOnce(Arc<Context>, Vec<PlannedCase>) -> Result<(), Failure>,
@@ -153,22 +153,22 @@ pub(crate) async fn execute(
     let mut lines = Vec::new();
     for (target, why) in omitted {
         anstream::eprintln!("countersign: {} is left out: {why}", target.id);
-        let left_out = TargetResult {
-            id: target.id,
-            title: target.title,
-            state: TargetState::Omitted,
-            why: Some(why),
-            version: None,
-            image: None,
-            discovery: Vec::new(),
-        };
+        let left_out = TargetResult::of(&target.id, &target.title, TargetState::Omitted, Some(why));
         record(&mut journal, &mut lines, JournalLine::Target(left_out))?;
+    }
+    for (client, why) in omitted_clients {
+        anstream::eprintln!("countersign: the client {} is left out: {why}", client.id);
+        let left_out = TargetResult::of(&client.id, &client.title, TargetState::Omitted, Some(why));
+        record(&mut journal, &mut lines, JournalLine::Client(left_out))?;
     }
 
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (ended, mut endings) = mpsc::unbounded_channel();
     let selected: Vec<_> = plan.selected().cloned().collect();
     let clients = Clients::new(software, selected.iter());
+    for client in clients.in_process() {
+        record(&mut journal, &mut lines, JournalLine::Client(client))?;
+    }
     let context = Arc::new(Context {
         lab,
         folder: folder.clone(),
@@ -215,14 +215,9 @@ pub(crate) async fn execute(
         return Err(failure);
     }
 
-    let (mut targets, mut cases) = (Vec::new(), Vec::new());
-    for line in lines {
-        match line {
-            JournalLine::Target(target) => targets.push(target),
-            JournalLine::Case(case) => cases.push(*case),
-        }
-    }
-    let results = Results::assemble(&plan, targets, cases);
+    let mut journalled = Journalled::default();
+    lines.into_iter().for_each(|line| journalled.add(line));
+    let results = journalled.results(&plan);
     Ok(Ended { folder, results, stopped })
 }
 

@@ -9,7 +9,7 @@ use model::discovery::plan_discovery;
 use model::plan::{PROBE, PlannedTarget, expand, plan_client_expectations, plan_expectations};
 use model::results::{RunInfo, SCHEMA};
 use model::target::TargetKind;
-use model::{CaseId, Plan, PlannedCase, Target};
+use model::{CaseId, Plan, PlannedCase, Software, Target};
 
 /// The word for every target there is.
 pub(crate) const ALL: &str = "all";
@@ -19,6 +19,8 @@ pub(crate) struct Selection {
     pub(crate) plan: Plan,
     /// Targets that were left out because nobody asked for them by name and they cannot be had, with why.
     pub(crate) omitted: Vec<(PlannedTarget, String)>,
+    /// The same of clients that people run.
+    pub(crate) omitted_clients: Vec<(Software, String)>,
 }
 
 /// Fails where a scenario, target or client that was named does not exist.
@@ -104,7 +106,6 @@ pub(crate) fn select(
         .map(|known| &known.target)
         .filter(|target| cases.iter().any(|case| case.target == target.id))
         .collect();
-    say_left_out(args, catalogue, engine);
     let mut expectations: Vec<_> =
         planned.iter().flat_map(|target| plan_expectations(target, &known)).collect();
     for software in catalogue.software.iter().map(|known| &known.software) {
@@ -128,7 +129,7 @@ pub(crate) fn select(
         cases,
         shard,
     };
-    Ok(Selection { plan, omitted })
+    Ok(Selection { plan, omitted, omitted_clients: left_out(args, catalogue, engine) })
 }
 
 /// Whether the case's client is one that this run drives, where it is one that people run: what is named is, and without a
@@ -142,15 +143,13 @@ fn is_driven(case: &PlannedCase, args: &RunArgs, catalogue: &Catalogue, engine: 
         || known.is_some_and(|known| known.software.default && (engine || known.software.container.is_none()))
 }
 
-/// Says of the clients that a run has by default, and that need an engine which is not there, that they are not in it.
-fn say_left_out(args: &RunArgs, catalogue: &Catalogue, engine: Result<(), &str>) {
+/// The clients that a run has by default, and that need an engine which is not there.
+fn left_out(args: &RunArgs, catalogue: &Catalogue, engine: Result<(), &str>) -> Vec<(Software, String)> {
     let named = !args.client.is_empty() || !args.common.case.is_empty() || !args.scenarios.is_empty();
-    let Err(why) = engine else { return };
-    for software in catalogue.software.iter().map(|known| &known.software).filter(|_| !named) {
-        if software.default && software.container.is_some() {
-            anstream::eprintln!("countersign: the client {} is left out: {why}", software.id);
-        }
-    }
+    let Some(why) = engine.err().filter(|_| !named) else { return Vec::new() };
+    let all = catalogue.software.iter().map(|known| &known.software);
+    let left_out = all.filter(|software| software.default && software.container.is_some());
+    left_out.map(|software| (software.clone(), why.to_owned())).collect()
 }
 
 pub(crate) fn planned_target(target: &Target) -> PlannedTarget {

@@ -227,7 +227,7 @@ fn select(
         shard: cases.iter().map(|case| case.id.clone()).collect(),
         cases,
     };
-    Ok(Selection { plan, omitted })
+    Ok(Selection { plan, omitted, omitted_clients: Vec::new() })
 }
 
 fn is_in_suite(case: &PlannedCase) -> bool {

@@ -13,6 +13,8 @@ pub struct Part {
     pub plan: Plan,
     /// What became of the targets.
     pub targets: Vec<TargetResult>,
+    /// What became of the clients that people run.
+    pub clients: Vec<TargetResult>,
     /// What became of the cases.
     pub cases: Vec<CaseResult>,
 }
@@ -199,10 +201,12 @@ fn add(
     for target in &mut into.plan.targets {
         step_done(target);
     }
-    for target in part.targets {
-        match into.targets.iter_mut().rfind(|known| known.id == target.id) {
-            Some(known) => join(known, target),
-            None => into.targets.push(target),
+    for (known, others) in [(&mut into.targets, part.targets), (&mut into.clients, part.clients)] {
+        for other in others {
+            match known.iter_mut().rfind(|known| known.id == other.id) {
+                Some(known) => join(known, other),
+                None => known.push(other),
+            }
         }
     }
     Ok(())
@@ -229,7 +233,7 @@ const fn is_measured(case: &CaseResult) -> bool {
     matches!(case.verdict, Verdict::Conforms | Verdict::Deviates)
 }
 
-/// What is known of a target in two runs.
+/// What is known of a target, or of a client, in two runs.
 fn join(known: &mut TargetResult, other: TargetResult) {
     let mut discovery = std::mem::take(&mut known.discovery);
     let own: BTreeSet<String> = discovery.iter().map(|seen| seen.run.clone()).collect();

@@ -61,6 +61,15 @@ pub struct TargetResult {
     pub discovery: Vec<Discovery>,
 }
 
+impl TargetResult {
+    /// One that is in this state, for this reason, and of which nothing else is known.
+    #[must_use]
+    pub fn of(id: &str, title: &str, state: TargetState, why: Option<String>) -> Self {
+        let (id, title) = (id.to_owned(), title.to_owned());
+        Self { id, title, state, why, version: None, image: None, discovery: Vec::new() }
+    }
+}
+
 /// What became of a known deviation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectationResult {
@@ -205,6 +214,9 @@ pub struct Results {
     pub run: RunInfo,
     /// The targets.
     pub targets: Vec<TargetResult>,
+    /// The clients that people run, and what became of them: a client is there, or is left out, as a target is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<TargetResult>,
     /// The known deviations.
     pub expectations: Vec<ExpectationResult>,
     /// Every planned case.
@@ -219,6 +231,8 @@ pub struct Results {
 pub enum JournalLine {
     /// A target's state is known.
     Target(TargetResult),
+    /// The state of a client that people run is known.
+    Client(TargetResult),
     /// A case ended.
     Case(Box<CaseResult>),
 }
@@ -251,6 +265,16 @@ impl FailOn {
     }
 }
 
+/// Of each id the last.
+fn newest(all: Vec<TargetResult>) -> Vec<TargetResult> {
+    let mut known: Vec<TargetResult> = Vec::new();
+    for one in all {
+        known.retain(|other| other.id != one.id);
+        known.push(one);
+    }
+    known
+}
+
 impl Results {
     /// Puts a run together from its plan and what the journal holds. Every planned case appears: one the journal does
     /// not have is inconclusive. `targets` later in the list replace earlier ones with the same id.
@@ -266,27 +290,24 @@ impl Results {
                 })
             })
             .collect();
-        let mut known: Vec<TargetResult> = Vec::new();
-        for target in targets {
-            known.retain(|other| other.id != target.id);
-            known.push(target);
-        }
+        let mut known = newest(targets);
         for planned in &plan.targets {
             if !known.iter().any(|target| target.id == planned.id) {
-                known.push(TargetResult {
-                    id: planned.id.clone(),
-                    title: planned.title.clone(),
-                    state: TargetState::Failed,
-                    why: Some("the run ended before it was up".to_owned()),
-                    version: None,
-                    image: None,
-                    discovery: Vec::new(),
-                });
+                let why = Some("the run ended before it was up".to_owned());
+                known.push(TargetResult::of(&planned.id, &planned.title, TargetState::Failed, why));
             }
         }
         known.sort_by(|a, b| a.id.cmp(&b.id));
         let expectations = expectations(plan, &cases);
         Self::put_together(plan.run.clone(), known, expectations, cases)
+    }
+
+    /// The same with what became of the clients that people run; those later in the list replace earlier ones with the same id.
+    #[must_use]
+    pub fn with_clients(self, clients: Vec<TargetResult>) -> Self {
+        let mut clients = newest(clients);
+        clients.sort_by(|a, b| a.id.cmp(&b.id));
+        Self { clients, ..self }
     }
 
     /// The results of what nobody planned: captures made elsewhere. Nothing is expected of them.
@@ -302,7 +323,8 @@ impl Results {
         cases: Vec<CaseResult>,
     ) -> Self {
         let summary = Summary::of(&cases);
-        let mut results = Self { schema: SCHEMA, run, targets, expectations, cases, summary };
+        let clients = Vec::new();
+        let mut results = Self { schema: SCHEMA, run, targets, clients, expectations, cases, summary };
         let statuses: Vec<Status> = results.cases.iter().map(|case| results.status(case)).collect();
         for (case, status) in results.cases.iter_mut().zip(statuses) {
             case.status = status;

@@ -283,6 +283,7 @@ mod tests {
             schema: 1,
             run: RunInfo { id: text(), version: text(), started: text(), seed: 0, command: text() },
             targets: vec![],
+            clients: vec![],
             expectations: vec![],
             cases,
             summary: Summary::default(),

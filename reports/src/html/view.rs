@@ -36,6 +36,8 @@ pub(super) struct Page {
     answer: Option<Answer>,
     tiles: Vec<Tile>,
     targets: Vec<Target>,
+    /// The clients that people run.
+    driven: Vec<Target>,
     clients: Vec<Clients>,
     interoperability: Option<Interoperability>,
     capabilities: Capabilities,
@@ -87,6 +89,7 @@ impl Page {
                 .collect(),
             headline,
             targets: results.targets.iter().map(Target::of).collect(),
+            driven: results.clients.iter().map(Target::of).collect(),
             clients: clients(results, glossary),
             interoperability: interoperability(results, glossary),
             capabilities: Capabilities::of(results),

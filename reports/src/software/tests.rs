@@ -36,6 +36,7 @@ fn results(cases: Vec<CaseResult>) -> Results {
         schema: 1,
         run: RunInfo { id: text(), version: text(), started: text(), seed: 0, command: text() },
         targets: vec![],
+        clients: vec![],
         expectations: vec![],
         cases,
         summary: Summary::default(),

@@ -481,6 +481,10 @@ pub(crate) fn of(cases: Vec<CaseResult>) -> Results {
                 Some("no container engine answers: start Docker or set DOCKER_HOST, then run again"),
             ),
         ],
+        clients: vec![
+            target("smb-rs", "smb-rs", TargetState::Ready, Some(HOSTILE), None),
+            target("smbclient-4.22", "smbclient 4.22", TargetState::Omitted, None, Some("no engine")),
+        ],
         expectations: vec![
             known(
                 "signing/response-signed",

@@ -130,7 +130,7 @@ impl Server {
             shard: cases.iter().map(|case| case.id.clone()).collect(),
             cases,
         };
-        Ok(Selection { plan, omitted: Vec::new() })
+        Ok(Selection { plan, omitted: Vec::new(), omitted_clients: Vec::new() })
     }
 
     /// The ServerGuid that the server had in an earlier run.

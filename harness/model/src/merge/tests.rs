@@ -29,6 +29,7 @@ fn part(run: &str, guid: &str, measured: &str) -> Part {
     };
     Part {
         cases: cases.iter().map(result).collect(),
+        clients: Vec::new(),
         targets: vec![TargetResult {
             id: "nas".to_owned(),
             title: "nas".to_owned(),
@@ -74,7 +75,7 @@ fn what_was_measured_counts_wherever_it_was() {
         let places: BTreeSet<usize> = merged.from.values().copied().collect();
         assert_eq!(places, BTreeSet::from([0, 1]));
         assert_eq!(merged.part.targets[0].discovery.len(), 2);
-        let Part { plan, targets, cases } = merged.part;
+        let Part { plan, targets, cases, .. } = merged.part;
         assert_eq!(Results::assemble(&plan, targets, cases).summary.conforms, 2);
     }
 }
