@@ -104,6 +104,12 @@ fn without_an_engine_what_was_not_asked_for_is_left_out_and_said() {
     assert!(results.summary.conforms > 0);
     let junit = fs::read_to_string(bench.path("r/junit.xml")).unwrap();
     assert!(junit.contains("<skipped") && junit.contains(&omitted[0].id));
+    // Of the clients one is here, with its version, and the other is left out.
+    let (here, omitted): (Vec<_>, Vec<_>) =
+        results.clients.iter().partition(|client| client.state == TargetState::Ready);
+    assert!(here.len() == 1 && here[0].version.is_some(), "{here:?}");
+    assert!(omitted.len() == 1 && omitted[0].state == TargetState::Omitted && omitted[0].why.is_some());
+    assert!(junit.contains(&format!("<testsuite name=\"{}\"", omitted[0].id)), "{junit}");
 }
 
 #[test]
