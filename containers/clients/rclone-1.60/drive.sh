@@ -27,8 +27,18 @@ export RCLONE_CONFIG="$work/config"
 # It would try three times, each ten times over.
 export RCLONE_RETRIES=1 RCLONE_LOW_LEVEL_RETRIES=1 RCLONE_CONTIMEOUT=5s RCLONE_TIMEOUT=5s
 
+# What it does within so many seconds; it says nothing where it is ended.
+run() {
+    seconds=$1
+    shift
+    timeout "$seconds" rclone "$@"
+    set -- "$?"
+    [ "$1" != 124 ] || echo "rclone was ended after $seconds seconds"
+    return "$1"
+}
+
 echo "countersign was here: a file that is written, read and deleted" >sent
-timeout 8 rclone copyto sent "server:$SHARE/$FILE" >printed 2>&1
+run 8 copyto sent "server:$SHARE/$FILE" >printed 2>&1
 status=$?
 cat printed
 # It does not say that the share is connected: what was written shows it, or that something else failed than the connection.
@@ -37,8 +47,8 @@ if [ "$status" = 0 ] || grep -qE ': (stat|open|mkdir|write|close) ' printed; the
 fi
 [ "$status" = 0 ] || exit 1
 echo "did: write"
-timeout 5 rclone copyto "server:$SHARE/$FILE" received || exit 1
+run 5 copyto "server:$SHARE/$FILE" received || exit 1
 cmp -s sent received || exit 1
 echo "did: read"
-timeout 5 rclone deletefile "server:$SHARE/$FILE" || exit 1
+run 5 deletefile "server:$SHARE/$FILE" || exit 1
 echo "did: delete"

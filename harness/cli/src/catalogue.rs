@@ -315,6 +315,9 @@ fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
     let target =
         Target::parse(id, &description, &expectations).map_err(|error| Failure::usage(error.to_string()))?;
     check_rules(&format!("target {}", target.id), &target.expectations)?;
+    for rule in target.spared.iter().flat_map(|spared| &spared.rules) {
+        check_rule(&format!("target {id}/target.toml"), rule)?;
+    }
     let remedies = text("remedies.toml").transpose()?.unwrap_or_default();
     let remedies: Remedies = toml::from_str(&remedies).map_err(|error| {
         Failure::usage(format!("target {id}/remedies.toml: {}", error.to_string().trim_end()))
@@ -325,16 +328,18 @@ fn target(id: &str, files: TargetFiles) -> Result<KnownTarget, Failure> {
 /// An expectation about a rule that does not exist would never be met and never be fixed.
 pub(crate) fn check_rules(whose: &str, expectations: &[Expectation]) -> Result<(), Failure> {
     for expectation in expectations {
-        if !judge::rules().any(|rule| rule.id == expectation.rule) {
-            let near = names::nearest(&expectation.rule, judge::rules().map(|rule| rule.id));
-            let mend = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-            return Err(Failure::usage(format!(
-                "{whose}/expectations.toml: no rule is called `{}`{mend}",
-                expectation.rule
-            )));
-        }
+        check_rule(&format!("{whose}/expectations.toml"), &expectation.rule)?;
     }
     Ok(())
+}
+
+fn check_rule(file: &str, rule: &str) -> Result<(), Failure> {
+    if judge::rules().any(|known| known.id == rule) {
+        return Ok(());
+    }
+    let near = names::nearest(rule, judge::rules().map(|known| known.id));
+    let mend = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+    Err(Failure::usage(format!("{file}: no rule is called `{rule}`{mend}")))
 }
 
 #[cfg(test)]
@@ -348,5 +353,18 @@ mod tests {
             assert!(catalogue.scenarios.iter().any(|scenario| scenario.id == name), "{name}");
         }
         assert!(catalogue.targets.iter().any(|known| known.target.default));
+    }
+
+    #[test]
+    fn what_a_server_is_spared_is_known_of_a_client() {
+        let catalogue = Catalogue::load(None, None).unwrap();
+        for known in &catalogue.targets {
+            for spared in &known.target.spared {
+                for rule in &spared.rules {
+                    let mut all = catalogue.software.iter().flat_map(|client| &client.software.expectations);
+                    assert!(all.any(|known| known.rule == *rule), "{}: {rule}", known.target.id);
+                }
+            }
+        }
     }
 }

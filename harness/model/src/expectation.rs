@@ -71,6 +71,11 @@ impl Condition {
         self.0.get(axis).is_some_and(|words| words.iter().any(|known| known == word))
     }
 
+    /// Whether it asks for anything of `axis`.
+    pub(crate) fn is_about(&self, axis: &str) -> bool {
+        self.0.contains_key(axis)
+    }
+
     /// Whether it asks for nothing but these axes with these words: then it is about whatever has them.
     pub(crate) fn is_within(&self, axes: &[(&str, &str)]) -> bool {
         self.0.iter().all(|(axis, words)| {

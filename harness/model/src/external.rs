@@ -96,6 +96,7 @@ impl ExternalFile {
             dialects: Vec::new(),
             parallel_servers: None,
             without: Vec::new(),
+            spared: Vec::new(),
             default: false,
             parallel_cases: self.parallel_cases.unwrap_or(NonZeroU16::MIN.saturating_add(3)),
             server_per_case: false,

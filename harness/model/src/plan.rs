@@ -8,7 +8,7 @@ pub use expectations::{plan_client_expectations, plan_expectations};
 
 use crate::case::{Axes, CaseId};
 use crate::discovery::PlannedDiscovery;
-use crate::expectation::Expectation;
+use crate::expectation::{Condition, Expectation};
 use crate::external::PlannedExternal;
 use crate::outcome::{CheckLevel, Outcome};
 use crate::predict::predict;
@@ -111,8 +111,20 @@ pub struct PlannedExpectation {
     /// The expectation.
     #[serde(flatten)]
     pub expectation: Expectation,
-    /// How many cases of the unfiltered catalogue it matches; none makes it stale.
+    /// Where it is not about the target after all: what the target's own folder says of the pair comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<Condition>,
+    /// How many cases of the unfiltered catalogue it is about; none makes it stale.
     pub matches: u64,
+}
+
+impl PlannedExpectation {
+    /// Whether a case of `scenario` with these axes is one that it is about.
+    #[must_use]
+    pub fn is_about(&self, scenario: &str, axes: &Axes) -> bool {
+        self.expectation.condition.matches(scenario, axes)
+            && !self.except.iter().any(|except| except.matches(scenario, axes))
+    }
 }
 
 /// A target as it stands in the plan.

@@ -397,9 +397,7 @@ fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
             let expectation = &planned.expectation;
             let matching: Vec<&CaseResult> = cases
                 .iter()
-                .filter(|case| {
-                    case.target == planned.target && expectation.condition.matches(&case.scenario, &case.axes)
-                })
+                .filter(|case| case.target == planned.target && planned.is_about(&case.scenario, &case.axes))
                 .collect();
             let met = matching.iter().any(|case| {
                 let is_it = |finding: &Finding| {

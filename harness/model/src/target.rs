@@ -50,6 +50,9 @@ pub struct Target {
     /// The steps it has nothing for: they are left out of its cases.
     #[serde(default)]
     pub without: Vec<Without>,
+    /// What is known of a client on whatever server, and does not come about on this one.
+    #[serde(default)]
+    pub spared: Vec<Spared>,
     /// How its container is built and configured.
     pub container: Option<ContainerSpec>,
     /// Its known deviations.
@@ -115,6 +118,18 @@ pub struct Unsupported {
 pub struct Without {
     /// Which steps; none that another one builds on.
     pub steps: Vec<Action>,
+    /// Why, for a reader of the report.
+    pub why: String,
+}
+
+/// Where a server is spared what is known of a client, because it lets the client do something that others refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spared {
+    /// The rules that the client breaks elsewhere.
+    pub rules: Vec<String>,
+    /// In which cases.
+    pub when: Condition,
     /// Why, for a reader of the report.
     pub why: String,
 }
