@@ -265,10 +265,14 @@ fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCas
                 target.own_dialects(Some(range), &client.dialects).unwrap_or(wanted)
             }
             // A client of SMB1 is for servers that have it.
-            None => target.own_dialects(None, &client.dialects).unwrap_or(match cell.dialect {
-                Dialect::Nt1 => (Dialect::Nt1, own_default.1),
-                _ => own_default,
-            }),
+            None => {
+                let own = target.own_dialects(None, &client.dialects);
+                let own = own.or_else(|| cell.software.as_ref().and_then(|_| target.meets(&client.dialects)));
+                own.unwrap_or(match cell.dialect {
+                    Dialect::Nt1 => (Dialect::Nt1, own_default.1),
+                    _ => own_default,
+                })
+            }
         },
         ..ServerPolicy::default()
     };

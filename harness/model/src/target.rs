@@ -298,6 +298,14 @@ impl Target {
         self.dialects.iter().find(does).map(|own| (own.lowest, own.highest))
     }
 
+    /// The range of its own that it is set to in front of a client that offers several dialects, as those that people run do,
+    /// and is about no range in particular: the first one in which the two have a dialect in common.
+    #[must_use]
+    pub fn meets(&self, offered: &[Dialect]) -> Option<(Dialect, Dialect)> {
+        let common = |own: &&DialectRange| offered.iter().any(|it| (own.lowest..=own.highest).contains(it));
+        self.dialects.iter().find(common).map(|own| (own.lowest, own.highest))
+    }
+
     /// Whether it declares that it does not do what has these axes, whatever else a case has.
     pub(crate) fn denies(&self, axes: &[(&str, &str)]) -> bool {
         self.unsupported.iter().any(|u| u.when.is_within(axes))
@@ -385,6 +393,9 @@ mod tests {
         let why = set((Dialect::Smb202, Dialect::Smb311)).unwrap();
         assert_eq!(why, "it speaks nt1..2.0.2 or nt1..nt1 and cannot be set to 2.0.2..3.1.1");
         assert_eq!(Target::parse("e", EMBEDDED, "").unwrap().own_dialects(None, &[Dialect::Smb202]), None);
+        // A client that people run offers what it offers: one dialect in common is enough.
+        assert_eq!(target.meets(&[Dialect::Nt1, Dialect::Smb202]), old);
+        assert_eq!(target.meets(&[Dialect::Smb21, Dialect::Smb311]), None);
     }
 
     #[test]

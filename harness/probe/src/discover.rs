@@ -79,7 +79,11 @@ async fn ask(
         // A server can select it and have nothing more of it: nobody logs on, so that it has to answer something else.
         let case = as_client(case, Dialect::Nt1, vec![Step::of(Action::SessionSetup)]);
         let case = PlannedCase { login: Login::Anonymous, ..case };
-        return carry_out(&case, endpoint, limits, seed, recording).await.map(|()| true);
+        return match carry_out(&case, endpoint, limits, seed, recording).await {
+            // Nobody is refused, and somebody else may be let in: where there is no other dialect that is to be found out.
+            Ok(()) | Err(Stop::GivesUp(_)) => Ok(true),
+            Err(stop) => Err(stop),
+        };
     }
     let mut link = Link::connect(endpoint.address, limits, &mut recording.recorder).await?;
     let (dialect, request) = request(question)?;

@@ -221,7 +221,13 @@ fn a_server_that_speaks_nothing_but_smb1_is_tested_without_files() {
     );
     assert_eq!(ended.status, 0, "{}{}", ended.stdout, ended.stderr);
     let results = bench.results("r");
-    assert_eq!(results.targets[0].discovery[0].dialects(), [model::Dialect::Nt1]);
+    let discovery = &results.targets[0].discovery[0];
+    assert_eq!(discovery.dialects(), [model::Dialect::Nt1]);
+    // Somebody was logged on, and SMB1 has nothing that encrypts.
+    for (id, observed) in [("logon/user", "user"), ("encryption", "off")] {
+        let seen = discovery.capabilities.iter().find(|seen| seen.id == id).unwrap();
+        assert_eq!(seen.observed.as_deref(), Some(observed), "{id}: {:?}", seen.why);
+    }
     assert!(results.cases.iter().all(|case| case.verdict == Verdict::Unsupported));
     assert!(ended.stdout.contains("made over SMB2"), "{}", ended.stdout);
 }

@@ -57,7 +57,14 @@ impl Asked<'_> {
         Some(place(connection, message))
     }
 
+    /// Whether sessions are encrypted. SMB1 has nothing that encrypts them.
     pub(super) fn encryption(&self, connection: u32) -> Option<Fact> {
+        if let Some(old) = self.old(connection)
+            && let Some(session) = old.sessions.values().next()
+        {
+            let at = old.messages.get(session.established).map(|message| at_smb1(connection, message));
+            return Some((Ok("off"), at));
+        }
         let followed = self.smb2(connection)?;
         let session = followed.sessions.values().next()?;
         let at = followed.messages.get(session.established).map(|message| place(connection, message));
