@@ -1,5 +1,5 @@
-# Makes the account's entry and the configuration into the second part of the initramfs, forgets the account, and becomes
-# the VM.
+# Becomes the VM that was booted when the image was built, and gives it over its second serial line what it waits for: the
+# configuration and the account's entry. Forgets the account.
 set -eu
 
 account=/countersign/account
@@ -8,22 +8,23 @@ account=/countersign/account
     read -r password
 } <"$account"
 rm -f "$account"
-
-mkdir -p /run/vm/etc/ksmbd
-chmod 755 /run/vm /run/vm/etc /run/vm/etc/ksmbd
-cp /countersign/ksmbd.conf /run/vm/etc/ksmbd/ksmbd.conf
 hash=$(printf '%s' "$password" | iconv -t UTF-16LE | openssl dgst -provider legacy -provider default -md4 -binary | base64)
 unset password
-printf '%s:%s\n' "$user" "$hash" >/run/vm/etc/ksmbd/ksmbdpwd.db
-unset hash
-{
-    cat /vm/initramfs
-    (cd /run/vm && find . | cpio -o -H newc --quiet)
-} >/run/initramfs
-rm -rf /run/vm
 
-# no_timer_check: on a busy machine the emulated timer can be late for the kernel's test of it, and the boot ends there.
-exec qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -m 256 -smp 1 -nodefaults -no-reboot -display none \
-    -chardev stdio,id=console,signal=off -serial chardev:console -kernel /vm/kernel -initrd /run/initramfs \
-    -append "console=ttyS0 quiet panic=-1 mitigations=off tsc=unstable nokaslr random.trust_cpu=on no_timer_check" \
-    -netdev user,id=n0,restrict=on,hostfwd=tcp::445-10.0.2.15:445 -device virtio-net-pci,netdev=n0,romfile=
+# The port is opened when the server listens. Before the VM is restored QEMU would take a connection and lose its first
+# packet, which it has in its hands for ages when its clock jumps to the VM's; six seconds later it sends it again.
+mkfifo /run/said /run/monitor
+exec 4<>/run/monitor
+{ read -r line && echo "hostfwd_add n0 tcp::445-10.0.2.15:445" >&4; } </run/said &
+
+# The first byte, which QEMU takes before the VM is restored, is lost: the first line is there for that.
+exec sh /machine.sh -incoming file:/vm/state -chardev stdio,id=console,signal=off \
+    -chardev file,id=control,input-path=/dev/fd/3,path=/run/said \
+    -chardev file,id=monitor,input-path=/dev/fd/4,path=/dev/null -monitor chardev:monitor 3<<END
+countersign: lost
+countersign: configuration
+$(cat /countersign/ksmbd.conf)
+countersign: end
+$user:$hash
+countersign: end
+END

@@ -47,8 +47,6 @@ chmod 755 "$root/init"
 
 cp "$image" /vm/kernel
 (cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >/vm/initramfs
-# The second part follows at a multiple of four, or the kernel takes it for no archive.
-truncate -s %4 /vm/initramfs
 
 # What the version command says.
 package=$(dpkg-deb -f "$(find /var/cache/apt/archives -name "linux-image-$release*.deb" | head -n 1)" Version)
