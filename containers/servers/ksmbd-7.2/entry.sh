@@ -11,13 +11,13 @@ rm -f "$account"
 hash=$(printf '%s' "$password" | iconv -t UTF-16LE | openssl dgst -provider legacy -provider default -md4 -binary | base64)
 unset password
 
-# The port is opened when the server listens. Before the VM is restored QEMU would take a connection and lose its first
-# packet, which it has in its hands for ages when its clock jumps to the VM's; six seconds later it sends it again.
+# The port is opened when the server listens: a connection that QEMU takes before the VM is restored is not answered for
+# seconds, and a client that comes again meanwhile has waited for nothing.
 mkfifo /run/said /run/monitor
 exec 4<>/run/monitor
 { read -r line && echo "hostfwd_add n0 tcp::445-10.0.2.15:445" >&4; } </run/said &
 
-# The first byte, which QEMU takes before the VM is restored, is lost: the first line is there for that.
+# What QEMU takes from the line before the VM is restored is lost: the first line is there for that.
 exec sh /machine.sh -incoming file:/vm/state -chardev stdio,id=console,signal=off \
     -chardev file,id=control,input-path=/dev/fd/3,path=/run/said \
     -chardev file,id=monitor,input-path=/dev/fd/4,path=/dev/null -monitor chardev:monitor 3<<END
