@@ -48,8 +48,9 @@ impl Client<'_> {
         let body = own_file(&format!("{}\\{}", watched.name, self.context.base_name()));
         let Some(file) = self.create(&body, recorder).await? else { return Ok(()) };
         self.answer(&sent, recorder).await?;
-        self.close(file, recorder).await?;
+        // The file goes when nobody watches any more: smbd 4.13 can report its end, late, to the next directory that is watched.
         self.close(watched.watches, recorder).await?;
+        self.close(file, recorder).await?;
         self.close(watched.deletes, recorder).await
     }
 
