@@ -79,6 +79,9 @@ pub struct ExpectationResult {
     pub rule: String,
     /// In which cases.
     pub condition: Condition,
+    /// In which of them not after all: there the target's own folder says what becomes of the pair.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<Condition>,
     /// The outcome it is about, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<ExpectedOutcome>,
@@ -339,6 +342,7 @@ impl Results {
             expectation.target == case.target
                 && expectation.rule == finding.rule
                 && expectation.condition.matches(&case.scenario, &case.axes)
+                && !expectation.except.iter().any(|except| except.matches(&case.scenario, &case.axes))
                 && expectation.outcome.as_ref().is_none_or(|pinned| pinned.matches(case.outcome.as_ref()))
                 && expectation.got.as_ref().is_none_or(|got| *got == finding.got)
         })
@@ -425,6 +429,7 @@ fn expectations(plan: &Plan, cases: &[CaseResult]) -> Vec<ExpectationResult> {
                 target: planned.target.clone(),
                 rule: expectation.rule.clone(),
                 condition: expectation.condition.clone(),
+                except: planned.except.clone(),
                 outcome: expectation.outcome.clone(),
                 got: expectation.got.clone(),
                 reason: expectation.reason.clone(),

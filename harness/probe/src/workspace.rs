@@ -5,13 +5,19 @@ use crate::link::Link;
 use crate::smb2::{Client, Entry};
 use crate::{Endpoint, Limits, Recording, Stop};
 use model::{NtStatus, PlannedCase};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 /// What every such directory is called: this, and sixteen hexadecimal digits.
 const OWN: &str = "countersign-run-";
 /// What every file and directory in it is called: this, sixteen hexadecimal digits and `.tmp`, and what it is for.
 const CASE: &str = "countersign-";
+/// How often the directory of this run is tried to be removed, and how long lies between: a server has two seconds to close what
+/// the connections of cases had open that were cut short.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why there is no directory to work in.
 #[derive(Debug, thiserror::Error)]
@@ -191,9 +197,15 @@ impl Client<'_> {
     /// Sees that the directory of this run is not there any more.
     async fn gone(&mut self, folder: &str, recording: &mut Recording) -> Result<NtStatus, Stop> {
         let entry = Entry { name: folder.to_owned(), directory: true };
-        match self.clear(&entry, recording).await? {
-            NtStatus::OBJECT_NAME_NOT_FOUND => Ok(NtStatus::SUCCESS),
-            status => Ok(status),
+        let mut tries = 1;
+        loop {
+            match self.clear(&entry, recording).await? {
+                NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::SUCCESS => return Ok(NtStatus::SUCCESS),
+                status if tries == TRIES => return Ok(status),
+                // What a case had open when it was cut short the server closes when it gets to it.
+                _ => sleep(PAUSE).await,
+            }
+            tries += 1;
         }
     }
 

@@ -274,6 +274,7 @@ fn known(rule: &str, condition: &str, reason: &str, state: ExpectationState) -> 
         target: "nas".to_owned(),
         rule: rule.to_owned(),
         condition: serde_json::from_str(condition).unwrap(),
+        except: vec![],
         outcome: None,
         got: None,
         reason: reason.to_owned(),

@@ -203,6 +203,17 @@ fn unsupported_is_expected_and_a_known_deviation_excuses_nothing_inconclusive() 
 }
 
 #[test]
+fn what_is_excepted_is_not_expected() {
+    let mut plan = plan("", ON_21);
+    let findings = [finding("a/known", CheckLevel::Must)];
+    assert_eq!(assemble(&plan, all_but(&plan, CASE_21, &findings)).exit_status(FailOn::Any), 0);
+    plan.expectations[0].except = vec![plan.expectations[0].expectation.condition.clone()];
+    let results = assemble(&plan, all_but(&plan, CASE_21, &findings));
+    assert_eq!(results.cases[CASE_21].status, Status::Unexpected);
+    assert_eq!(results.exit_status(FailOn::Any), 1);
+}
+
+#[test]
 fn an_expectation_is_met_where_its_rule_spoke() {
     let plan = plan("", ON_21);
     let results = assemble(&plan, all_but(&plan, CASE_21, &[finding("a/known", CheckLevel::Must)]));
