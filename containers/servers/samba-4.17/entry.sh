@@ -19,7 +19,7 @@ for file in /countersign/servers/*; do
     mkdir -p "/srv/$n/share" "/srv/$n/guest"
     chown "$user" "/srv/$n/share"
     chmod 0777 "/srv/$n/guest"
-    for directory in state cache lock pid ncalrpc; do
+    for directory in private state cache lock pid ncalrpc; do
         mkdir -p "/srv/$n/smbd/$directory"
     done
     {
@@ -28,10 +28,13 @@ for file in /countersign/servers/*; do
         sed "s|/@/|/$n/|" "$file"
     } >"$(configuration "$n")"
 done
-# They have one account database.
-mkdir -p /srv/private
 printf '%s\n%s\n' "$password" "$password" | smbpasswd -s -a "$user" >/dev/null
 unset password
+# Each has a copy of the accounts: the directory they are in is also where the processes of one server send each other messages.
+for file in /countersign/servers/*; do
+    n=${file##*/}
+    [ "$n" = 1 ] || cp /srv/1/smbd/private/*.tdb "/srv/$n/smbd/private/"
+done
 
 for file in /countersign/servers/*; do
     n=${file##*/}
