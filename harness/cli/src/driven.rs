@@ -10,7 +10,7 @@ use evidence::SessionKey;
 #[cfg(feature = "inprocess")]
 use in_process::run as in_process;
 use interpose::{Interposer, Leg, Mischief, Options};
-use lab::{Client, PreparedClient, TargetFiles, Work};
+use lab::{Client, PreparedClient, Slot, TargetFiles, Work};
 use model::plan::Interposed;
 use model::results::{JournalLine, TargetResult, TargetState};
 use model::software::{PlannedSoftware, Said};
@@ -106,16 +106,39 @@ impl Known {
     }
 }
 
-/// Drives the client of a case: what was recorded, and what the client said of it.
+/// What a case with a client needs before it can run: the client, and where it is in a container a slot there.
+pub(crate) struct Turn<'c> {
+    known: &'c Known,
+    container: Option<(&'c Client, Slot<'c>)>,
+}
+
+/// Waits until a client can be driven.
+///
+/// # Errors
+/// Why it cannot be: it is not there, or did not start.
+pub(crate) async fn turn<'c>(context: &'c Context, wanted: &PlannedSoftware) -> Result<Turn<'c>, String> {
+    let known = context.clients.0.get(&wanted.id);
+    let known = known.ok_or_else(|| format!("there is no client `{}`", wanted.id))?;
+    if known.software.driver.is_some() {
+        return Ok(Turn { known, container: None });
+    }
+    let client = known.client(context).await?;
+    let slot = client.slot().await.ok_or("the client has no slot")?;
+    Ok(Turn { known, container: Some((client, slot)) })
+}
+
+/// Drives the client of a case, whose turn it is: what was recorded, and what the client said of it.
 pub(crate) async fn run(
     context: &Context,
     case: &PlannedCase,
     wanted: &PlannedSoftware,
     endpoint: &Endpoint,
+    turn: Result<Turn<'_>, String>,
 ) -> (Recording, Option<Said>) {
     let failed = |problem: String| (Recording { problem: Some(problem), ..Recording::default() }, None);
-    let Some(known) = context.clients.0.get(&wanted.id) else {
-        return failed(format!("there is no client `{}`", wanted.id));
+    let Turn { known, container } = match turn {
+        Ok(turn) => turn,
+        Err(why) => return failed(why),
     };
     let mischief = match case.interposed.as_ref().map(mischief).transpose() {
         Ok(mischief) => mischief.unwrap_or(Mischief::None),
@@ -129,9 +152,10 @@ pub(crate) async fn run(
     };
     let file = file_name(context.seed, case);
     let work = Work { share, file: &file, signing: &wanted.word, login: case.login };
-    let (leg, said) = match &known.software.driver {
-        None => in_container(context, known, options, &work).await,
-        Some(driver) => in_process(driver, options, &work, endpoint).await,
+    let (leg, said) = match (&container, &known.software.driver) {
+        (Some((client, slot)), _) => in_container(client, slot, options, &work).await,
+        (None, Some(driver)) => in_process(driver, options, &work, endpoint).await,
+        (None, None) => return failed("the client has no slot".to_owned()),
     };
     let (leg, said) = match (leg, said) {
         (Ok(leg), said) => (leg, said),
@@ -160,24 +184,19 @@ pub(crate) async fn run(
 }
 
 async fn in_container(
-    context: &Context,
-    known: &Known,
+    client: &Client,
+    slot: &Slot<'_>,
     options: Options,
     work: &Work<'_>,
 ) -> (Result<Leg, String>, Result<Said, String>) {
-    let never = || Err("the client was not driven".to_owned());
-    let client = match known.client(context).await {
-        Ok(client) => client,
-        Err(why) => return (Err(why), never()),
-    };
-    let Some(slot) = client.slot().await else {
-        return (Err("the client has no slot".to_owned()), never());
-    };
     let recorder = match Interposer::start_at(&slot.socket, options) {
         Ok(recorder) => recorder,
-        Err(error) => return (Err(format!("failed to start the recorder: {error}")), never()),
+        Err(error) => {
+            let never = Err("the client was not driven".to_owned());
+            return (Err(format!("failed to start the recorder: {error}")), never);
+        }
     };
-    let said = client.drive(&slot, work).await;
+    let said = client.drive(slot, work).await;
     (Ok(recorder.finish().await), said)
 }
 

@@ -27,6 +27,7 @@ mod run;
 mod select;
 mod selftest;
 mod servers;
+mod slots;
 
 use args::{Cli, Command};
 use clap::Parser;

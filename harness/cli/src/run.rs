@@ -10,6 +10,7 @@ use crate::memory::Memory;
 use crate::progress::Progress;
 use crate::select::{self, Selection};
 use crate::servers;
+use crate::slots::Slots;
 use lab::{Lab, LabOptions, Server};
 use model::discovery::PlannedDiscovery;
 use model::results::{JournalLine, RunInfo, TargetResult, TargetState};
@@ -33,7 +34,8 @@ pub(crate) struct Context {
     pub(crate) run: String,
     /// What to ask of each target, by its id.
     pub(crate) discoveries: BTreeMap<String, PlannedDiscovery>,
-    pub(crate) slots: Semaphore,
+    /// How many cases run at the same time.
+    pub(crate) slots: Arc<Slots>,
     /// The clients that people run.
     pub(crate) clients: Clients,
     /// What servers may use together.
@@ -176,7 +178,7 @@ pub(crate) async fn execute(
         seed: plan.run.seed,
         run: plan.run.id.clone(),
         discoveries: plan.discoveries(),
-        slots: Semaphore::new(how.jobs.into()),
+        slots: Slots::new(how.jobs.into()),
         memory: Memory::new(how.memory, clients.memory()),
         clients,
         starts: Semaphore::new(2 * cores),

@@ -12,6 +12,7 @@ use crate::files::RunFolder;
 use crate::interposed;
 use crate::judging::{graded, line};
 use crate::run::Context;
+use crate::slots::{self, Rank, Slots};
 use evidence::{Evidence, Sidecar};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -25,7 +26,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-use tokio::sync::Semaphore;
 
 /// Runs every case on its target, all targets at the same time. Every case ends with a line to `context.ended`.
 pub(crate) async fn all(context: &Arc<Context>, targets: &[&KnownTarget], cases: &[PlannedCase]) {
@@ -94,7 +94,7 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
     match work.iter_mut().find(|work| !target.server_per_case && Some(&work.effective) == asked.as_ref()) {
         Some(work) => work.asked = true,
         // This shard has no case on it, or every case has a server of its own.
-        None => work.extend(asked.map(|effective| Work { effective, cases: Vec::new(), asked: true })),
+        None => work.extend(asked.map(|effective| Work { asked: true, ..Work::of((effective, Vec::new())) })),
     }
     if let Some(limit) = target.parallel_servers {
         at_once = at_once.min(limit.get().into());
@@ -107,18 +107,32 @@ async fn target(context: &Arc<Context>, known: &KnownTarget, cases: Vec<PlannedC
             _ => containers.push(vec![work]),
         }
     }
+    if containers.len() > at_once {
+        let mut later = 0_usize;
+        for work in containers.iter_mut().flatten().rev() {
+            // Servers that have one case each run as many cases together as another does on its own.
+            work.behind = if target.server_per_case { later } else { later / at_once.max(1) };
+            later = later.saturating_add(work.cases.len());
+        }
+    }
     let said = AtomicBool::new(false);
-    let ends: Vec<_> = stream::iter(containers.into_iter().zip(1_usize..))
-        .map(|(work, number)| {
-            let (prepared, said) = (&prepared, &said);
-            async move { container(context, target, prepared, work, (number, said)).await }
-        })
-        .buffer_unordered(at_once.max(1))
-        .collect()
-        .await;
+    let numbered = containers.into_iter().zip(1_usize..);
+    // A server of its own for a case whose client serves others first must not keep those from starting that wait for nobody.
+    let (driven, probed): (Vec<_>, Vec<_>) =
+        numbered.partition(|(work, _)| target.server_per_case && work.iter().any(Work::is_driven));
+    let ends = join_all([driven, probed].map(|containers| {
+        stream::iter(containers)
+            .map(|(work, number)| {
+                let (prepared, said) = (&prepared, &said);
+                async move { container(context, target, prepared, work, (number, said)).await }
+            })
+            .buffer_unordered(at_once.max(1))
+            .collect::<Vec<_>>()
+    }))
+    .await;
     drop((say, task));
     let mut about = About::default();
-    for end in ends.into_iter().flatten() {
+    for end in ends.into_iter().flatten().flatten() {
         match end {
             Ok(said) => {
                 about = About { discovery: [about.discovery, said.discovery].concat(), ..said };
@@ -143,13 +157,20 @@ pub(crate) struct About {
 struct Work {
     effective: Effective,
     cases: Vec<PlannedCase>,
+    /// How many cases come after these, on servers that are started when others have ended.
+    behind: usize,
     /// Whether it is the one that is asked what the target does.
     asked: bool,
 }
 
 impl Work {
     fn of((effective, cases): (Effective, Vec<PlannedCase>)) -> Self {
-        Self { effective, cases, asked: false }
+        Self { effective, cases, behind: 0, asked: false }
+    }
+
+    /// Whether a client that people run has a case here.
+    fn is_driven(&self) -> bool {
+        self.cases.iter().any(|case| case.software.is_some())
     }
 
     /// The same with a server for every case.
@@ -223,7 +244,7 @@ async fn cases_of(
     context: &Arc<Context>,
     target: &Target,
     server: &Server,
-    Work { cases, asked, .. }: Work,
+    Work { cases, behind, asked, .. }: Work,
     log: &str,
     said: &AtomicBool,
 ) -> About {
@@ -240,8 +261,29 @@ async fn cases_of(
         about.discovery.push(found);
         report_target(context, target, TargetState::Ready, None, about.clone());
     }
+    let cases = Queue { cases, behind };
     cases_on(context, target, &endpoint, cases, log_of_container.as_deref(), None).await;
     about
+}
+
+/// The cases of a server, in the order in which they begin.
+pub(crate) struct Queue {
+    cases: Vec<PlannedCase>,
+    /// How many come after them elsewhere.
+    behind: usize,
+}
+
+impl From<Vec<PlannedCase>> for Queue {
+    fn from(cases: Vec<PlannedCase>) -> Self {
+        Self { cases, behind: 0 }
+    }
+}
+
+/// How many cases run on a server at the same time.
+struct Places {
+    all: Arc<Slots>,
+    /// One client at a time waits here for its turn: it serves the other servers, too.
+    driven: Arc<Slots>,
 }
 
 /// Runs cases on a server that is there, as many at the same time as it takes. Where `locked` is given, the first that shows the
@@ -250,31 +292,36 @@ pub(crate) async fn cases_on(
     context: &Arc<Context>,
     target: &Target,
     endpoint: &Arc<Endpoint>,
-    cases: Vec<PlannedCase>,
+    cases: impl Into<Queue>,
     log: Option<&str>,
     locked: Option<&Arc<OnceLock<String>>>,
 ) {
-    let places = Arc::new(Semaphore::new(target.parallel_cases.get().into()));
-    join_all(cases.into_iter().map(|case| {
-        let (context, endpoint) = (Arc::clone(context), Arc::clone(endpoint));
-        let log = log.map(str::to_owned);
-        let places = Arc::clone(&places);
-        let locked = locked.cloned();
-        async move {
-            let _place = places.acquire().await;
-            let fallback = case.clone();
-
-            let task = tokio::spawn({
-                let context = Arc::clone(&context);
-                async move { run_case(&context, &case, &endpoint, log, locked.as_deref()).await }
-            });
-            // A panic in one case is a fault of the harness, and takes no other case with it.
-            let result = task.await.unwrap_or_else(|error| {
-                CaseResult::inconclusive(&fallback, format!("the harness failed in this case: {error}"))
-            });
-            end(&context, result);
-        }
-    }))
+    let Queue { cases, behind } = cases.into();
+    let places =
+        Arc::new(Places { all: Slots::new(target.parallel_cases.get().into()), driven: Slots::new(1) });
+    let ranks = (behind..behind.saturating_add(cases.len())).rev();
+    join_all(
+        cases.into_iter().zip(ranks).map(|(case, rank)| {
+            let (context, endpoint) = (Arc::clone(context), Arc::clone(endpoint));
+            let log = log.map(str::to_owned);
+            let places = Arc::clone(&places);
+            let locked = locked.cloned();
+            async move {
+                let fallback = case.clone();
+                let task = tokio::spawn({
+                    let context = Arc::clone(&context);
+                    async move {
+                        run_case(&context, (&case, rank), &endpoint, &places, log, locked.as_deref()).await
+                    }
+                });
+                // A panic in one case is a fault of the harness, and takes no other case with it.
+                let result = task.await.unwrap_or_else(|error| {
+                    CaseResult::inconclusive(&fallback, format!("the harness failed in this case: {error}"))
+                });
+                end(&context, result);
+            }
+        }),
+    )
     .await;
 }
 
@@ -290,24 +337,34 @@ fn endpoint(target: &Target, server: &Server) -> Endpoint {
     }
 }
 
-/// Probes, writes the evidence, and judges what is on disk.
+/// Waits for its turn, probes, writes the evidence, and judges what is on disk.
 async fn run_case(
     context: &Context,
-    case: &PlannedCase,
+    (case, rank): (&PlannedCase, Rank),
     endpoint: &Endpoint,
+    places: &Places,
     log: Option<String>,
     locked: Option<&OnceLock<String>>,
 ) -> CaseResult {
-    let Ok(_slot) = context.slots.acquire().await else {
-        return CaseResult::inconclusive(case, "the run is ending");
+    let ending = || CaseResult::inconclusive(case, "the run is ending");
+    // A client begins before the probe's cases: it has others to serve, and they wait for nobody.
+    let (rank, _alone) = match case.software {
+        Some(_) => (slots::FIRST, places.driven.take(rank).await),
+        None => (rank, None),
     };
+    let Some(_place) = places.all.take(rank).await else { return ending() };
+    let turn = match &case.software {
+        Some(software) => Some((software, driven::turn(context, software).await)),
+        None => None,
+    };
+    let Some(_slot) = context.slots.take(rank).await else { return ending() };
     if let Some(why) = locked.and_then(OnceLock::get) {
         return CaseResult::inconclusive(case, why.clone());
     }
     let started = Instant::now();
-    let (recording, said) = match &case.software {
+    let (recording, said) = match turn {
         None => (interposed::run(case, endpoint, context.limits, context.seed).await, None),
-        Some(software) => driven::run(context, case, software, endpoint).await,
+        Some((software, turn)) => driven::run(context, case, software, endpoint, turn).await,
     };
     let mut sidecar = Sidecar::new(case.clone(), endpoint.address.to_string());
     sidecar.session_keys = recording.session_keys;

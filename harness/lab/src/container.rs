@@ -3,6 +3,7 @@
 use crate::config::{Effective, Setting};
 use crate::engine::{labels, remove_one};
 use crate::image::{Image, REPOSITORY};
+use crate::reach::Reach;
 use crate::{Account, ready};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -24,6 +25,8 @@ use tokio::time::timeout;
 const ACCOUNT: &str = "/countersign/account";
 /// How much of a log is kept: its end.
 const LOG: usize = 8 << 20;
+/// How long the engine may take to say that a container has ended.
+const END_TIME: Duration = Duration::from_secs(2);
 /// How long the engine may take to hand over a log.
 const LOG_TIME: Duration = Duration::from_secs(20);
 
@@ -35,9 +38,17 @@ pub(crate) struct Container {
     password: String,
 }
 
+/// Where a server is.
+pub(crate) struct Place {
+    /// Where it is reached.
+    pub(crate) address: SocketAddr,
+    /// Where it is published.
+    pub(crate) published: SocketAddr,
+}
+
 impl Container {
-    /// Starts a container with a server for each of these policies, and waits for the first answer of each: where it listens, or
-    /// why there is none.
+    /// Starts a container with a server for each of these policies, and waits for the first answer of each: where it is, or why
+    /// there is none.
     pub(crate) async fn start(
         docker: &Docker,
         run_id: &str,
@@ -45,7 +56,7 @@ impl Container {
         image: &Image,
         effective: &[&Effective],
         account: &Account,
-    ) -> Result<(Self, Vec<Result<SocketAddr, String>>), String> {
+    ) -> Result<(Self, Vec<Result<Place, String>>), String> {
         let mut unique = [0; 6];
         getrandom::fill(&mut unique).map_err(|e| e.to_string())?;
         let name = format!("countersign-{}-{}", image.tag, hex::encode(unique));
@@ -83,15 +94,27 @@ impl Container {
             }
         };
         let password = account.password.expose().to_owned();
+        let reach = Reach::of(docker, container.id(), &ports).await;
         let this = Self { container: Some(container), docker: docker.clone(), password };
         let within = Duration::from_secs(spec.ready_seconds.get().into());
-        let ready =
-            effective.iter().zip(&ports).map(|(effective, port)| this.ready(*port, effective, within));
+        let ready = effective.iter().zip(&ports).map(|(effective, port)| {
+            let place = reach.as_ref().map_err(Clone::clone).and_then(|reach| {
+                let place =
+                    || Some(Place { address: reach.address(*port)?, published: reach.published(*port)? });
+                place().ok_or_else(|| format!("its port {port} is not published"))
+            });
+            this.ready(place, effective, within)
+        });
         let ready = join_all(ready).await;
         Ok((this, ready))
     }
 
-    async fn ready(&self, port: u16, effective: &Effective, within: Duration) -> Result<SocketAddr, String> {
+    async fn ready(
+        &self,
+        place: Result<Place, String>,
+        effective: &Effective,
+        within: Duration,
+    ) -> Result<Place, String> {
         let Some(container) = &self.container else { return Err("it is removed".to_owned()) };
         let mut end = self.docker.wait_container(container.id(), None::<WaitContainerOptions>);
         let exited = async {
@@ -104,17 +127,15 @@ impl Container {
                 None => "its container is gone".to_owned(),
             }
         };
-        let answer = async {
-            let host_port = container.get_host_port_ipv4(port).await.map_err(|error| error.to_string())?;
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, host_port));
-            // Published on loopback: an engine on another machine cannot be reached.
-            ready::answers(address, effective.dialects, within).await.map(|()| address)
+        let place = match place {
+            Ok(place) => place,
+            // A container that ended has no port either; why it ended says more.
+            Err(why) => return Err(timeout(END_TIME, exited).await.unwrap_or(why)),
         };
         tokio::select! {
-            // A container that ended has no port either; why it ended says more.
             biased;
             why = exited => Err(why),
-            address = answer => address,
+            answer = ready::answers(place.address, effective.dialects, within) => answer.map(|()| place),
         }
     }
 

@@ -137,8 +137,9 @@ impl Lab {
         Ok(ready
             .into_iter()
             .map(|ready| match ready {
-                Ok(address) => Ok(Server {
-                    address,
+                Ok(place) => Ok(Server {
+                    address: place.address,
+                    published: place.published,
                     account: account.clone(),
                     version: Some(image.version.clone()),
                     image: Some(image.id.clone()),
@@ -164,6 +165,7 @@ impl Lab {
             Embedded::start(&target.shares, *signing_required, account).await.map_err(error)?;
         Ok(Server {
             address,
+            published: address,
             account: account.clone(),
             version: Some(embedded::VERSION.to_owned()),
             image: None,

@@ -62,7 +62,8 @@ impl<'a> Work<'a> {
         }
         let (wrong, right): (Vec<_>, Vec<_>) = runs.into_iter().partition(logs_on_wrongly);
         // A client of SMB1 watches the directory that the others work in.
-        let (smb1, smb2) = right.into_iter().partition(|case| case.client.dialects == [Dialect::Nt1]);
+        let (smb1, smb2): (Vec<_>, Vec<_>) =
+            right.into_iter().partition(|case| case.client.dialects == [Dialect::Nt1]);
         let locked = Arc::new(OnceLock::new());
         cases_on(context, target, &endpoint, smb2, None, Some(&locked)).await;
         cases_on(context, target, &endpoint, smb1, None, Some(&locked)).await;

@@ -141,7 +141,7 @@ async fn make() -> Made {
         format!("username={}\npassword={}\ndomain={}\n", made.user, made.password, server.account.domain);
     std::fs::write(&auth, credentials).unwrap();
     std::fs::write(made.folder.join("local"), "what was written").unwrap();
-    let (port, other) = (server.address.port(), encrypting.address.port());
+    let (port, other) = (server.published.port(), encrypting.published.port());
     let mut dumpcap = start_capture(&format!("tcp port {port} or tcp port {other}"), &made.pcapng());
     for session in SESSIONS {
         let port = if session.kind == "encrypted" { other } else { port };

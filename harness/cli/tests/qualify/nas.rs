@@ -50,7 +50,7 @@ impl Nas {
     }
 
     pub(crate) fn address(&self) -> String {
-        self.server.address.to_string()
+        self.server.published.to_string()
     }
 
     pub(crate) fn password(&self) -> &str {
@@ -88,7 +88,7 @@ impl Nas {
 
     /// An address of another family that leads to it.
     pub(crate) fn relay(&self, listen: &str) -> SocketAddr {
-        let to = self.server.address;
+        let to = self.server.published;
         let listener = self.runtime.block_on(TcpListener::bind(listen)).unwrap();
         let address = listener.local_addr().unwrap();
         self.runtime.spawn(async move {

@@ -113,7 +113,7 @@ pub(crate) async fn smbclient(
     let back = folder.path().join("back");
     let commands = format!("put {} {name}; ls {name}; get {name} {}; del {name}", show(&local), show(&back));
     let mut process = tokio::process::Command::new("smbclient");
-    process.arg(format!("//127.0.0.1/{share}")).args(["-p", &server.address.port().to_string()]);
+    process.arg(format!("//127.0.0.1/{share}")).args(["-p", &server.published.port().to_string()]);
     if matches!(login, Login::Anonymous) {
         process.args(["-N", "-U", "%"]);
     } else {

@@ -71,7 +71,8 @@ async fn several_policies_at_once() {
     for (server, policy) in servers.iter().zip(&policies) {
         let required = security_mode(server.address).contains(SecurityMode::SIGNING_REQUIRED);
         assert_eq!(required, policy.signing == Signing::Required, "{policy:?}");
-        assert!(server.address.ip().is_loopback());
+        assert!(server.published.ip().is_loopback());
+        assert_eq!(security_mode(server.published), security_mode(server.address));
         let version = server.version.as_deref().unwrap();
         assert!(version.starts_with("4.22.") && version.contains("(2:4.22."), "{version}");
         assert!(server.image.as_deref().unwrap().starts_with("sha256:"));
