@@ -256,6 +256,41 @@ fn a_good_server_with_a_byte_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_good_server_that_answers_the_last_request_first_is_good() {
+    let bench = Bench::new().await;
+    for dialect in ["2.0.2", "3.0", "3.1.1"] {
+        let axes = format!("attack=swap-requests,client=required,server.signing=required,dialect={dialect}");
+        // The proxy is all that stands in between.
+        let case = PlannedCase { interposed: None, ..bench.case("smb2-attacks-order", &axes) };
+        let server = bench.server(&case).await;
+        let mut held = Vec::new();
+        let reversing = proxy(server.address, move |_, bytes| {
+            let header = Header::parse(&bytes[4..]).unwrap();
+            if header.command != Command::ECHO || held.len() == 3 {
+                return Pass::On(bytes);
+            }
+            held.push((header.message_id, bytes));
+            if held.len() < 3 {
+                return Pass::On(Vec::new());
+            }
+            held.sort_by_key(|(message_id, _)| std::cmp::Reverse(*message_id));
+            Pass::On(held.iter().flat_map(|(_, bytes)| bytes.clone()).collect())
+        })
+        .await;
+        let endpoint = bench.endpoint(reversing.address, Some(&server));
+        let recorded = bench.record(&case, &endpoint, PATIENT).await;
+        let judged = recorded.judged();
+        assert_eq!(judged.verdict, Verdict::Conforms, "{}: {}", case.id, cause(&judged));
+        let evidence = recorded.read();
+        let view = judge::View::new(&evidence);
+        let echoes = view.messages().filter(|(_, _, message)| {
+            message.way == smb::follow::Way::ToServer && message.command() == Command::ECHO
+        });
+        assert!(echoes.count() >= 4, "the first answer was not found missing when the last was there");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_good_server_in_two_pieces_is_good() {
     // The other way round: what is only unusual is no deviation.
     let bench = Bench::new().await;
