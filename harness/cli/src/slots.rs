@@ -129,7 +129,7 @@ mod tests {
         assert!(poll_immediate(&mut waiting).await.is_none());
         drop(held);
         waiting.await;
-        assert_eq!(order.into_inner().unwrap(), ["b", "e", "c", "a", "d"]);
+        assert_eq!(*order.lock().unwrap(), ["b", "e", "c", "a", "d"]);
     }
 
     #[tokio::test]
