@@ -46,7 +46,7 @@ fn a_capture_is_copied_with_its_findings() {
     changed[place] ^= 0x20;
     let packets = file::read(&changed);
     let frame = (0..packets.len()).find(|at| packets[*at] != file::read(&whole)[*at]).unwrap() as u64 + 1;
-    for (name, bytes) in [("changed.pcapng", changed.clone()), ("changed.pcap", file::pcap(&packets))] {
+    for (name, bytes) in [("flipped.pcapng", changed.clone()), ("flipped.pcap", file::pcap(&packets))] {
         let original = made.pcapng().with_file_name(name);
         std::fs::write(&original, &bytes).unwrap();
         let copy = made.pcapng().with_file_name(format!("annotated-{name}.pcapng"));
