@@ -282,8 +282,8 @@ impl From<Vec<PlannedCase>> for Queue {
 /// How many cases run on a server at the same time.
 struct Places {
     all: Arc<Slots>,
-    /// One client at a time waits here for its turn: it serves the other servers, too.
-    driven: Arc<Slots>,
+    /// By client: one of its cases at a time waits here for its turn, as it serves the other servers, too.
+    driven: BTreeMap<String, Arc<Slots>>,
 }
 
 /// Runs cases on a server that is there, as many at the same time as it takes. Where `locked` is given, the first that shows the
@@ -297,8 +297,9 @@ pub(crate) async fn cases_on(
     locked: Option<&Arc<OnceLock<String>>>,
 ) {
     let Queue { cases, behind } = cases.into();
-    let places =
-        Arc::new(Places { all: Slots::new(target.parallel_cases.get().into()), driven: Slots::new(1) });
+    let clients = cases.iter().filter_map(|case| case.software.as_ref());
+    let driven = clients.map(|software| (software.id.clone(), Slots::new(1))).collect();
+    let places = Arc::new(Places { all: Slots::new(target.parallel_cases.get().into()), driven });
     let ranks = (behind..behind.saturating_add(cases.len())).rev();
     join_all(
         cases.into_iter().zip(ranks).map(|(case, rank)| {
@@ -348,8 +349,9 @@ async fn run_case(
 ) -> CaseResult {
     let ending = || CaseResult::inconclusive(case, "the run is ending");
     // A client begins before the probe's cases: it has others to serve, and they wait for nobody.
-    let (rank, _alone) = match case.software {
-        Some(_) => (slots::FIRST, places.driven.take(rank).await),
+    let driven = case.software.as_ref().and_then(|software| places.driven.get(&software.id));
+    let (rank, _alone) = match driven {
+        Some(driven) => (slots::FIRST, driven.take(rank).await),
         None => (rank, None),
     };
     let Some(_place) = places.all.take(rank).await else { return ending() };
