@@ -50,7 +50,7 @@ pub(crate) fn qualify(args: &QualifyArgs, command: &str) -> Result<Exit, Failure
             timeout: args.common.timeout,
             seed: args.common.seed,
         };
-        let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone() });
+        let lab = Lab::idle(LabOptions { run_id: selection.plan.run.id.clone(), published: false });
         let work = Work::new(&server, endpoint, earlier);
         let ended =
             execute(&how, lab, selection, stop, &[], async |context, cases| work.run(&context, cases).await)

@@ -124,7 +124,7 @@ pub(crate) async fn carry_out(
 ) -> Result<Ended, Failure> {
     let stop = Signals::listen()?;
     let info = run_info(how.seed, command)?;
-    let lab = Lab::new(LabOptions { run_id: info.id.clone() }).await;
+    let lab = Lab::new(LabOptions { run_id: info.id.clone(), published: false }).await;
     let selection = select(lab.engine().as_ref().map_err(String::as_str).copied(), info)?;
     let targets = selection.plan.targets.clone();
     let wanted: Vec<&KnownTarget> = catalogue

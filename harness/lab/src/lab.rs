@@ -2,7 +2,7 @@
 
 use crate::client::{self, Client, PreparedClient};
 use crate::config::Setting;
-use crate::container::Container;
+use crate::container::{Container, Run};
 use crate::embedded::{self, Embedded};
 use crate::image::Recipe;
 use crate::server::Running;
@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use model::target::TargetKind;
 use model::{ServerPolicy, Software, Target};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use testcontainers::bollard::Docker;
 
 /// What a lab must know.
@@ -18,6 +19,9 @@ use testcontainers::bollard::Docker;
 pub struct LabOptions {
     /// The run's id; its containers carry it as a label.
     pub run_id: String,
+    /// Whether servers in containers are published on 127.0.0.1 in any case. Otherwise they are where a container cannot be
+    /// reached at its own address, as with an engine that has a machine of its own.
+    pub published: bool,
 }
 
 /// Brings servers up and down for one run. All methods may be called from several tasks at once.
@@ -25,6 +29,8 @@ pub struct Lab {
     run_id: String,
     engine: Result<Docker, String>,
     account: Result<Account, getrandom::Error>,
+    /// Whether containers have to be published to be reached; known from the first on.
+    publishes: AtomicBool,
 }
 
 impl Lab {
@@ -35,14 +41,24 @@ impl Lab {
         if let Ok(docker) = &engine {
             engine::sweep(docker).await;
         }
-        Self { run_id: options.run_id, engine, account: Account::random() }
+        Self {
+            run_id: options.run_id,
+            engine,
+            account: Account::random(),
+            publishes: AtomicBool::new(options.published),
+        }
     }
 
     /// A lab that brings nothing up: what is tested is somebody's.
     #[must_use]
     pub fn idle(options: LabOptions) -> Self {
         let engine = Err("no server is brought up in this run".to_owned());
-        Self { run_id: options.run_id, engine, account: Account::random() }
+        Self {
+            run_id: options.run_id,
+            engine,
+            account: Account::random(),
+            publishes: AtomicBool::new(options.published),
+        }
     }
 
     /// Whether containers can be run.
@@ -124,8 +140,9 @@ impl Lab {
             return Err(error(format!("its container holds {} servers and no more", spec.servers)));
         }
         let docker = self.docker(&target.id)?;
+        let run = Run { id: &self.run_id, image, account: &account };
         let (mut container, ready) =
-            Container::start(docker, &self.run_id, spec, image, effective, &account).await.map_err(error)?;
+            Container::start(docker, run, spec, effective, &self.publishes).await.map_err(error)?;
         let log = match ready.iter().any(Result::is_err) {
             true => container.logs().await,
             false => String::new(),
@@ -137,9 +154,8 @@ impl Lab {
         Ok(ready
             .into_iter()
             .map(|ready| match ready {
-                Ok(place) => Ok(Server {
-                    address: place.address,
-                    published: place.published,
+                Ok(address) => Ok(Server {
+                    address,
                     account: account.clone(),
                     version: Some(image.version.clone()),
                     image: Some(image.id.clone()),
@@ -165,7 +181,6 @@ impl Lab {
             Embedded::start(&target.shares, *signing_required, account).await.map_err(error)?;
         Ok(Server {
             address,
-            published: address,
             account: account.clone(),
             version: Some(embedded::VERSION.to_owned()),
             image: None,

@@ -1,5 +1,5 @@
 //! Where a container's servers are reached from here: at the container's own address where the engine runs on this machine,
-//! which leaves out the engine's proxy and its share of the processors, and else where they are published.
+//! which leaves out the engine's proxies and their share of the processors, and else where they are published.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,36 +14,27 @@ use tokio::time::timeout;
 /// How long a machine that is there takes at most to say that nothing listens.
 const REFUSAL: Duration = Duration::from_secs(1);
 
-/// Where a running container's ports are reached.
-#[derive(Debug)]
-pub(crate) struct Reach {
-    /// The container's own address, where that is reached from here.
-    own: Option<IpAddr>,
-    /// By port, where it is published.
-    published: HashMap<u16, SocketAddr>,
-}
-
-impl Reach {
-    /// Asks the engine where the container is, and sees whether it is on this machine.
-    pub(crate) async fn of(docker: &Docker, container: &str, ports: &[u16]) -> Result<Self, String> {
-        let known = docker.inspect_container(container, None).await.map_err(|error| error.to_string())?;
+/// Where the ports of a running container are reached, or `None` where they would have to be published for that and are not.
+///
+/// # Errors
+/// The engine does not say, or says that a port that was to be published is not.
+pub(crate) async fn addresses(
+    docker: &Docker,
+    container: &str,
+    ports: &[u16],
+    publishes: bool,
+) -> Result<Option<Vec<SocketAddr>>, String> {
+    let known = docker.inspect_container(container, None).await.map_err(|error| error.to_string())?;
+    if publishes {
         let published = known.network_settings.as_ref().map(published).unwrap_or_default();
-        let own = match (own(container, &known), ports.first()) {
-            (Some(address), Some(port)) if answers((address, *port).into()).await => Some(address),
-            _ => None,
+        let of = |port: &u16| {
+            published.get(port).copied().ok_or_else(|| format!("its port {port} is not published"))
         };
-        Ok(Self { own, published })
+        return ports.iter().map(of).collect::<Result<_, _>>().map(Some);
     }
-
-    /// Where a port of the container is reached.
-    pub(crate) fn address(&self, port: u16) -> Option<SocketAddr> {
-        self.own.map(|own| (own, port).into()).or_else(|| self.published(port))
-    }
-
-    /// Where a port of the container is published on loopback.
-    pub(crate) fn published(&self, port: u16) -> Option<SocketAddr> {
-        self.published.get(&port).copied()
-    }
+    let (Some(own), Some(first)) = (own(container, &known), ports.first()) else { return Ok(None) };
+    let here = answers((own, *first).into()).await;
+    Ok(here.then(|| ports.iter().map(|port| (own, *port).into()).collect()))
 }
 
 fn published(settings: &NetworkSettings) -> HashMap<u16, SocketAddr> {
@@ -133,13 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_reached_at_its_own_address_is_published() {
+    fn what_is_published_is_on_loopback() {
         let published = published(&known("").network_settings.unwrap());
-        let there = Reach { own: None, published: published.clone() };
-        assert_eq!(there.address(445), Some("127.0.0.1:50445".parse().unwrap()));
-        assert_eq!(there.address(446), None);
-        let here = Reach { own: Some(IpAddr::from([192, 0, 2, 7])), published };
-        assert_eq!(here.address(445), Some("192.0.2.7:445".parse().unwrap()));
-        assert_eq!(here.published(445), there.address(445));
+        assert_eq!(published.get(&445), Some(&"127.0.0.1:50445".parse().unwrap()));
+        assert_eq!(published.get(&446), None);
     }
 }

@@ -10,10 +10,9 @@ use std::sync::Arc;
 /// A server that has answered a NEGOTIATE. Dropping it takes it down too, and blocks the thread meanwhile (0.2 s or so for
 /// a container): prefer [`Server::stop`] or [`crate::Lab::down`].
 pub struct Server {
-    /// Where it is reached: at its container's own address where that is on this machine, and else where it is published.
+    /// Where it is reached: at its container's own address where that is on this machine, and else on 127.0.0.1, where it is
+    /// published then.
     pub address: SocketAddr,
-    /// Where it is published: 127.0.0.1 and a port of its own. What comes there goes through a proxy of the engine's.
-    pub published: SocketAddr,
     /// The account it has.
     pub account: Account,
     /// Its version, such as `4.22.6 (2:4.22.6+dfsg-0+deb13u1)`.

@@ -16,7 +16,7 @@ use crate::profile::{ClientProfile, ServerPolicy, SigningOffer};
 use crate::results::RunInfo;
 use crate::scenario::{Action, ClientDialects, Expect, Protocol, Scenario, Step};
 use crate::software::{PlannedSoftware, Setting, Software};
-use crate::target::Target;
+use crate::target::{Target, TargetKind};
 use crate::words::{Algorithm, Dialect, Generation, Login, Mapping, Signing};
 use cells::CellValues;
 use schemars::JsonSchema;
@@ -215,15 +215,25 @@ impl Plan {
 }
 
 /// Every case of `scenarios` on `targets`: scenarios and targets in the order given, axes by name, values in the order
-/// in which the scenario lists them.
+/// in which the scenario lists them. Without those that a scenario excepts, where the target can show the same in another.
 #[must_use]
 pub fn expand(scenarios: &[Scenario], targets: &[Target]) -> Vec<PlannedCase> {
     let mut all = Vec::new();
     for scenario in scenarios {
         for target in targets {
-            for cell in cells(scenario) {
-                all.push(planned(scenario, target, cell));
+            let mut cases: Vec<PlannedCase> =
+                cells(scenario).into_iter().map(|cell| planned(scenario, target, cell)).collect();
+            // What can be had on a server that is somebody's is seen when it is there.
+            if !scenario.except.is_empty() && target.kind != TargetKind::External {
+                let can_be_had: BTreeSet<Axes> = cases
+                    .iter()
+                    .filter(|case| case.unsupported.is_none())
+                    .map(|case| case.axes.clone())
+                    .collect();
+                cases
+                    .retain(|case| !scenario.instead_of(&case.axes).any(|other| can_be_had.contains(&other)));
             }
+            all.append(&mut cases);
         }
     }
     all

@@ -4,6 +4,7 @@
 
 mod axes;
 mod deviation;
+mod except;
 mod order;
 mod step;
 
@@ -12,6 +13,7 @@ pub use deviation::{
     Deviation, HeaderField, WrongFlag, WrongMessageId, WrongNegotiate, WrongSession, WrongSetup,
     WrongSignature, WrongValidate,
 };
+pub use except::Except;
 pub use step::{Action, Instead, Protocol, ShareRole, Step, StepExpect};
 
 use crate::case::{Axes, is_slug};
@@ -39,6 +41,9 @@ pub struct Scenario {
     pub expect: Expect,
     /// What it varies.
     pub axes: AxisValues,
+    /// Which combinations of these values need not be asked for, as others show the same.
+    #[serde(default)]
+    pub except: Vec<Except>,
     /// Named SIGNING_CAPABILITIES offers for the `offer` axis.
     #[serde(default)]
     pub offers: BTreeMap<String, Vec<OfferedId>>,
@@ -211,6 +216,8 @@ impl Scenario {
         }
         if self.axes.software.is_some() {
             self.software = software.to_vec();
+            let error = |message| ScenarioError { file: file.to_owned(), message };
+            self.check_exceptions().map_err(error)?;
         }
         Ok(self)
     }
@@ -342,6 +349,7 @@ impl Scenario {
         if self.axes.profile.is_some() && self.clients.is_empty() || self.axes.software.is_some() {
             return Ok(()); // It has no cells yet, or no steps.
         }
+        self.check_exceptions()?;
         let mut taken = vec![false; self.step.len()];
         for cell in plan::cells(self) {
             let steps: Vec<(usize, &Step)> =

@@ -158,7 +158,7 @@ pub struct ContainerSpec {
     /// How much memory one server may use, in MiB.
     pub memory_mib: u64,
     /// How long it may take from its container's start to its first answer, in seconds.
-    #[serde(default = "twenty")]
+    #[serde(default = "sixty")]
     pub ready_seconds: NonZeroU16,
     /// How this server spells the policy words.
     pub words: PolicyWords,
@@ -182,8 +182,8 @@ const fn eight() -> NonZeroU16 {
     NonZeroU16::MIN.saturating_add(7)
 }
 
-const fn twenty() -> NonZeroU16 {
-    NonZeroU16::MIN.saturating_add(19)
+const fn sixty() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(59)
 }
 
 fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DialectRange>, D::Error> {
@@ -405,7 +405,7 @@ mod tests {
             [container]\nbase = { image = \"b\", suite = \"b\" }\ntemplate = \"t\"\nconfig = \"/t\"\n\
             version = [\"v\"]\nmemory-mib = 64\n[container.words]\nsigning = { not-required = \"no\" }\n";
         let target = Target::parse("c", text, "").unwrap();
-        assert_eq!(target.container.as_ref().unwrap().ready_seconds.get(), 20);
+        assert_eq!(target.container.as_ref().unwrap().ready_seconds.get(), 60);
         let why = target.cannot_be_set_to(&ServerPolicy::default()).unwrap();
         assert_eq!(why, "target.toml gives no word for dialect `2.0.2`");
     }

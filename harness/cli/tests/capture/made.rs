@@ -123,7 +123,9 @@ async fn make() -> Made {
     let files = TargetFiles::read(&servers).unwrap();
     let description = String::from_utf8(files.file("target.toml").unwrap().to_vec()).unwrap();
     let target = Target::parse("samba-4.22", &description, "").unwrap();
-    let lab = Lab::new(LabOptions { run_id: format!("test-capture-{}", std::process::id()) }).await;
+    let lab =
+        Lab::new(LabOptions { run_id: format!("test-capture-{}", std::process::id()), published: true })
+            .await;
     lab.engine().expect("these tests need a Docker engine");
     let prepared = lab.prepare(&target, &files, &|_| {}).await.unwrap();
     let policy = ServerPolicy { dialects: (Dialect::Nt1, Dialect::Smb311), ..ServerPolicy::default() };
@@ -141,7 +143,7 @@ async fn make() -> Made {
         format!("username={}\npassword={}\ndomain={}\n", made.user, made.password, server.account.domain);
     std::fs::write(&auth, credentials).unwrap();
     std::fs::write(made.folder.join("local"), "what was written").unwrap();
-    let (port, other) = (server.published.port(), encrypting.published.port());
+    let (port, other) = (server.address.port(), encrypting.address.port());
     let mut dumpcap = start_capture(&format!("tcp port {port} or tcp port {other}"), &made.pcapng());
     for session in SESSIONS {
         let port = if session.kind == "encrypted" { other } else { port };

@@ -172,7 +172,7 @@ fn a_connection_that_does_not_live_so_long_leaves_nothing_either() {
     let case = model::discovery::plan_discovery(&target, &[]).unwrap().case("nas");
     let account = &nas.server.account;
     let endpoint = probe::Endpoint {
-        address: nas.server.published,
+        address: nas.server.address,
         user: account.user.clone(),
         domain: account.domain.clone(),
         password: smb::ntlm::Password::new(nas.password()),

@@ -33,7 +33,7 @@ impl Nas {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let run = format!("nas-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let (lab, server) = runtime.block_on(async {
-            let lab = Lab::new(LabOptions { run_id: run.clone() }).await;
+            let lab = Lab::new(LabOptions { run_id: run.clone(), published: true }).await;
             let files = TargetFiles::read(&folder(target)).unwrap();
             let text = fs::read_to_string(folder(target).join("target.toml")).unwrap();
             let known = Target::parse(target, &text, "").unwrap();
@@ -50,7 +50,7 @@ impl Nas {
     }
 
     pub(crate) fn address(&self) -> String {
-        self.server.published.to_string()
+        self.server.address.to_string()
     }
 
     pub(crate) fn password(&self) -> &str {
@@ -88,7 +88,7 @@ impl Nas {
 
     /// An address of another family that leads to it.
     pub(crate) fn relay(&self, listen: &str) -> SocketAddr {
-        let to = self.server.published;
+        let to = self.server.address;
         let listener = self.runtime.block_on(TcpListener::bind(listen)).unwrap();
         let address = listener.local_addr().unwrap();
         self.runtime.spawn(async move {

@@ -68,7 +68,8 @@ impl Bench {
             })
             .collect();
         let cases = expand(&scenarios, std::slice::from_ref(&target));
-        let lab = Lab::new(LabOptions { run_id: format!("test-{}", std::process::id()) }).await;
+        let lab =
+            Lab::new(LabOptions { run_id: format!("test-{}", std::process::id()), published: false }).await;
         Self {
             target,
             files,

@@ -27,7 +27,7 @@ pub(crate) async fn lab(name: &str) -> Lab {
 }
 
 pub(crate) async fn lab_without_engine(name: &str) -> Lab {
-    Lab::new(LabOptions { run_id: run_id(name) }).await
+    Lab::new(LabOptions { run_id: run_id(name), published: false }).await
 }
 
 pub(crate) fn run_id(name: &str) -> String {
@@ -113,7 +113,9 @@ pub(crate) async fn smbclient(
     let back = folder.path().join("back");
     let commands = format!("put {} {name}; ls {name}; get {name} {}; del {name}", show(&local), show(&back));
     let mut process = tokio::process::Command::new("smbclient");
-    process.arg(format!("//127.0.0.1/{share}")).args(["-p", &server.published.port().to_string()]);
+    process
+        .arg(format!("//{}/{share}", server.address.ip()))
+        .args(["-p", &server.address.port().to_string()]);
     if matches!(login, Login::Anonymous) {
         process.args(["-N", "-U", "%"]);
     } else {

@@ -86,7 +86,7 @@ fn vary<T: ToString>(
     all
 }
 
-/// The cells of a scenario.
+/// The cells of a scenario, with those that it excepts.
 pub(crate) fn cells(scenario: &Scenario) -> Vec<CellValues> {
     let axes = &scenario.axes;
     let one = CellValues {

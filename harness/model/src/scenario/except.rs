@@ -1,0 +1,181 @@
+//! Combinations of values that a scenario leaves out, because others of its cells show the same.
+
+use super::Scenario;
+use crate::case::Axes;
+use crate::expectation::Condition;
+use crate::plan;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Cells that are not planned where others can be that show the same.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Except {
+    /// Which.
+    pub when: Condition,
+    /// In which axes the cell that shows the same is another one, and what it has there.
+    pub instead: BTreeMap<String, String>,
+    /// Why that shows the same.
+    pub why: String,
+}
+
+impl Except {
+    /// The cell that shows the same as the one with these axes.
+    fn other(&self, axes: &Axes) -> Axes {
+        let mut other = axes.clone();
+        other.extend(self.instead.clone());
+        other
+    }
+}
+
+impl Scenario {
+    /// The cells that show the same as the one with these axes, which is left out where one of them can be had.
+    pub(crate) fn instead_of<'a>(&'a self, axes: &'a Axes) -> impl Iterator<Item = Axes> + 'a {
+        let all = self.except.iter().filter(|except| except.when.matches(&self.id, axes));
+        all.map(|except| except.other(axes))
+    }
+
+    /// What an exception lacks; one that leaves nothing out is a mistake. Which clients there are is not known at first.
+    pub(super) fn check_exceptions(&self) -> Result<(), String> {
+        let cells: Vec<Axes> = match self.except.as_slice() {
+            [] => return Ok(()),
+            _ => plan::cells(self).into_iter().map(|cell| cell.axes).collect(),
+        };
+        for (except, number) in self.except.iter().zip(1..) {
+            let place = format!("[[except]] {number}");
+            if except.why.trim().is_empty() {
+                return Err(format!("{place}: `why` is empty: say why the other cells show the same"));
+            }
+            if self.axes.profile.is_some() {
+                let known =
+                    |id: &String| self.clients.is_empty() || self.clients.iter().any(|it| it.id == *id);
+                let named = except.when.words("profile").unwrap_or_default();
+                if let Some(unknown) = named.iter().find(|id| !known(id)) {
+                    return Err(format!("{place}: there is no client `{unknown}`"));
+                }
+            }
+            let mut excepted = cells.iter().filter(|axes| except.when.matches(&self.id, axes)).peekable();
+            if excepted.peek().is_none() {
+                return Err(format!("{place}: its `when` matches no cell of [axes]"));
+            }
+            for axes in excepted {
+                let other = except.other(axes);
+                if !cells.contains(&other) {
+                    return Err(format!("{place}: its `instead` makes of a cell one that is not there"));
+                }
+                if self.instead_of(&other).next().is_some() {
+                    return Err(format!("{place}: its `instead` is a cell that is excepted itself"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::KnownClient;
+    use crate::plan::expand;
+    use crate::target::{Target, TargetKind};
+
+    const SCENARIO: &str = r#"
+title = "t"
+cites = ["MS-SMB2 3.2.5.2"]
+expect = "policy"
+[axes]
+client = ["required", "not-required"]
+"server.signing" = ["required", "not-required"]
+[[except]]
+when = { client = "not-required", "server.signing" = "not-required" }
+instead = { "server.signing" = "required" }
+why = "w"
+[[step]]
+do = "session-setup"
+"#;
+
+    fn parse(text: &str) -> Result<Scenario, String> {
+        Scenario::parse("s", "s.toml", text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_cell_is_left_out_where_the_other_can_be_had() {
+        const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = []\n\
+            [shares]\nshare = \"share\"\nguest = \"guest\"\n";
+        const NEVER: &str = "[[unsupported]]\nwhen = { \"server.signing\" = \"required\" }\nwhy = \"w\"\n";
+        let scenario = parse(SCENARIO).unwrap();
+        let of = |target: &Target| {
+            let cases = expand(std::slice::from_ref(&scenario), std::slice::from_ref(target));
+            cases.iter().map(|case| case.id.to_string()).collect::<Vec<_>>()
+        };
+        let target = |text: &str| Target::parse("t", text, "").unwrap();
+        let all = [
+            "s/client=required,server.signing=required@t",
+            "s/client=required,server.signing=not-required@t",
+            "s/client=not-required,server.signing=required@t",
+            "s/client=not-required,server.signing=not-required@t",
+        ];
+        assert_eq!(of(&target(TARGET)), all[..3]);
+        let never = target(&format!("{TARGET}{NEVER}"));
+        assert_eq!(of(&never), all, "what shows the same is never seen on this one");
+        let external = Target { kind: TargetKind::External, ..target(TARGET) };
+        assert_eq!(of(&external), all, "what a server can do that is somebody's is not known beforehand");
+    }
+
+    #[test]
+    fn an_exception_that_says_nothing_is_an_error() {
+        for (from, to, says) in [
+            ("why = \"w\"", "why = \" \"", "[[except]] 1: `why` is empty"),
+            (
+                "{ client = \"not-required\",",
+                "{ client = \"disabled\",",
+                "[[except]] 1: its `when` matches no cell",
+            ),
+            (
+                "{ client = \"not-required\",",
+                "{ login = \"user\",",
+                "[[except]] 1: its `when` matches no cell",
+            ),
+            ("{ client = \"not-required\",", "{ cilent = \"not-required\",", "cilent"),
+            ("instead = { \"server.signing\"", "instead = { login", "one that is not there"),
+            (
+                "instead = { \"server.signing\" = \"required\" }",
+                "instead = { client = \"not-required\" }",
+                "excepted itself",
+            ),
+            ("why = \"w\"", "", "why"),
+        ] {
+            let text = SCENARIO.replace(from, to);
+            assert_ne!(text, SCENARIO, "{from}");
+            let message = parse(&text).unwrap_err();
+            assert!(message.contains(says), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_excepted_is_one_that_there_is() {
+        let text = SCENARIO.replace("client = [\"required\", \"not-required\"]", "profile = \"each\"");
+        let value =
+            |key: &str, is: &str| format!("{key} = {{ is = {is}, basis = \"assumed\", from = \"f\" }}\n");
+        let values = [
+            ("dialects", "[\"3.1.1\"]"),
+            ("signing", "\"required\""),
+            ("algorithms", "[]"),
+            ("ciphers", "[]"),
+            ("guest", "\"blocked\""),
+            ("generation", "\"smb2\""),
+            ("logon", "\"ntlm\""),
+            ("hardened", "[]"),
+        ];
+        let file = values.map(|(key, is)| value(key, is)).concat();
+        let client = KnownClient::parse("known", "known.toml", &format!("title = \"t\"\n{file}")).unwrap();
+        let with = |word: &str| {
+            let when = format!("when = {{ profile = \"{word}\"");
+            let scenario = parse(&text.replace("when = { client = \"not-required\"", &when)).unwrap();
+            scenario.with_clients("s.toml", std::slice::from_ref(&client)).map_err(|error| error.to_string())
+        };
+        assert_eq!(with("known").map(|scenario| plan::cells(&scenario).len()), Ok(2));
+        let message = with("nobody").unwrap_err();
+        assert!(message.contains("[[except]] 1: there is no client `nobody`"), "{message}");
+    }
+}
