@@ -5,7 +5,8 @@
 //! NEGOTIATE, and [`Lab::down`] removes whatever the run left. Nothing here names a server: what is special to one is in
 //! its folder ([`TargetFiles`]).
 //!
-//! Servers in containers are for this machine alone: they are published on 127.0.0.1, or nowhere. The account's password reaches a container as a file copied into it before it
+//! Servers in containers are for this machine alone: they are published on 127.0.0.1, or nowhere. The account's password
+//! reaches a container as a file copied into it before it
 //! starts; it is in no image, environment, argument list or log.
 
 mod account;
