@@ -30,7 +30,7 @@ fn the_verdicts_are_those_of_the_same_server_in_a_container() {
         bench.results("container").cases.into_iter().map(|case| (case.id.clone(), case)).collect();
 
     let file = target_file(&bench, SAMBA);
-    let mut ran = 0;
+    let (mut ran, mut besides) = (0, 0);
     for signing in [Signing::NotRequired, Signing::Required] {
         let nas = Nas::start(SAMBA, &ServerPolicy { signing, ..ServerPolicy::default() });
         let out = format!("nas-{signing}");
@@ -46,7 +46,11 @@ fn the_verdicts_are_those_of_the_same_server_in_a_container() {
         let results = bench.results(&out);
         assert_eq!(results.targets[0].discovery.len(), 1);
         for case in &results.cases {
-            let in_container = &known[&case.id];
+            // In a container a scenario leaves out what another of its cells shows; on a server that is somebody's it does not.
+            let Some(in_container) = known.get(&case.id) else {
+                besides += 1;
+                continue;
+            };
             match case.verdict {
                 Verdict::Conforms | Verdict::Deviates => {
                     ran += 1;
@@ -91,6 +95,8 @@ fn the_verdicts_are_those_of_the_same_server_in_a_container() {
         }
         assert!(qualified.stderr.contains("attacked offline"), "{}", qualified.stderr);
     }
+    // Of `smb2-guest`, 30 under each of the two settings.
+    assert_eq!(besides, 60);
     // Every cell that is not of another dialect range or guest mapping.
     assert!(ran > 190, "{ran} cases ran");
 }

@@ -48,7 +48,7 @@ const ALWAYS: [&str; 4] =
 #[rstest]
 #[case::policy("smb1-policy", 36, &["smb1/setup-signed", "smb1/response-signed", "smb1/signed-flag", "smb1/sequence-number",
     "smb1/client-requires", "smb1/filler-ignored", "policy/outcome", "step/status", "step/read-back"])]
-#[case::guest("smb1-guest", 96, &["smb1/guest-unsigned", "smb1/client-requires", "policy/outcome", "step/status"])]
+#[case::guest("smb1-guest", 80, &["smb1/guest-unsigned", "smb1/client-requires", "policy/outcome", "step/status"])]
 #[case::signing("smb1-signing", 4, &["smb1/echo-sequence", "smb1/first-session-key", "policy/outcome", "step/read-back"])]
 #[case::read_raw("smb1-read-raw", 4, &["smb1/read-raw", "step/status"])]
 #[case::tamper("smb1-tamper", 40, &["smb1/bad-signature", "smb1/sequence-after-refusal", "step/status", "step/read-back"])]
