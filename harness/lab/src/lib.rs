@@ -6,8 +6,7 @@
 //! its folder ([`TargetFiles`]).
 //!
 //! Servers in containers are for this machine alone: they are published on 127.0.0.1, or nowhere. The account's password
-//! reaches a container as a file copied into it before it
-//! starts; it is in no image, environment, argument list or log.
+//! reaches a container as a file copied into it before it starts; it is in no image, environment, argument list or log.
 
 mod account;
 mod archive;

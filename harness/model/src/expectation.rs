@@ -71,11 +71,6 @@ impl Condition {
         self.0.get(axis).is_some_and(|words| words.iter().any(|known| known == word))
     }
 
-    /// The words of `axis` that are asked for, where any are.
-    pub(crate) fn words(&self, axis: &str) -> Option<&[String]> {
-        self.0.get(axis).map(Vec::as_slice)
-    }
-
     /// Whether it asks for anything of `axis`.
     pub(crate) fn is_about(&self, axis: &str) -> bool {
         self.0.contains_key(axis)

@@ -35,7 +35,7 @@ impl Scenario {
         all.map(|except| except.other(axes))
     }
 
-    /// What an exception lacks; one that leaves nothing out is a mistake. Which clients there are is not known at first.
+    /// What an exception lacks; one that leaves nothing out is a mistake.
     pub(super) fn check_exceptions(&self) -> Result<(), String> {
         let cells: Vec<Axes> = match self.except.as_slice() {
             [] => return Ok(()),
@@ -45,14 +45,6 @@ impl Scenario {
             let place = format!("[[except]] {number}");
             if except.why.trim().is_empty() {
                 return Err(format!("{place}: `why` is empty: say why the other cells show the same"));
-            }
-            if self.axes.profile.is_some() {
-                let known =
-                    |id: &String| self.clients.is_empty() || self.clients.iter().any(|it| it.id == *id);
-                let named = except.when.words("profile").unwrap_or_default();
-                if let Some(unknown) = named.iter().find(|id| !known(id)) {
-                    return Err(format!("{place}: there is no client `{unknown}`"));
-                }
             }
             let mut excepted = cells.iter().filter(|axes| except.when.matches(&self.id, axes)).peekable();
             if excepted.peek().is_none() {
@@ -75,7 +67,6 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::KnownClient;
     use crate::plan::expand;
     use crate::target::{Target, TargetKind};
 
@@ -150,32 +141,5 @@ do = "session-setup"
             let message = parse(&text).unwrap_err();
             assert!(message.contains(says), "{message}");
         }
-    }
-
-    #[test]
-    fn a_client_that_is_excepted_is_one_that_there_is() {
-        let text = SCENARIO.replace("client = [\"required\", \"not-required\"]", "profile = \"each\"");
-        let value =
-            |key: &str, is: &str| format!("{key} = {{ is = {is}, basis = \"assumed\", from = \"f\" }}\n");
-        let values = [
-            ("dialects", "[\"3.1.1\"]"),
-            ("signing", "\"required\""),
-            ("algorithms", "[]"),
-            ("ciphers", "[]"),
-            ("guest", "\"blocked\""),
-            ("generation", "\"smb2\""),
-            ("logon", "\"ntlm\""),
-            ("hardened", "[]"),
-        ];
-        let file = values.map(|(key, is)| value(key, is)).concat();
-        let client = KnownClient::parse("known", "known.toml", &format!("title = \"t\"\n{file}")).unwrap();
-        let with = |word: &str| {
-            let when = format!("when = {{ profile = \"{word}\"");
-            let scenario = parse(&text.replace("when = { client = \"not-required\"", &when)).unwrap();
-            scenario.with_clients("s.toml", std::slice::from_ref(&client)).map_err(|error| error.to_string())
-        };
-        assert_eq!(with("known").map(|scenario| plan::cells(&scenario).len()), Ok(2));
-        let message = with("nobody").unwrap_err();
-        assert!(message.contains("[[except]] 1: there is no client `nobody`"), "{message}");
     }
 }
