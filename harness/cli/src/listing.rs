@@ -61,7 +61,14 @@ fn scenarios(catalogue: &Catalogue) -> Vec<Row> {
         .scenarios
         .iter()
         .map(|scenario| {
-            let value = json!({ "id": scenario.id, "title": scenario.title, "cites": scenario.cites });
+            let except = scenario
+                .except
+                .iter()
+                .map(|it| json!({ "when": it.when.to_string(), "instead": it.instead, "why": it.why }));
+            let value = json!({
+                "id": scenario.id, "title": scenario.title, "cites": scenario.cites,
+                "except": except.collect::<Vec<_>>(),
+            });
             (scenario.id.clone(), scenario.title.clone(), value)
         })
         .collect()
