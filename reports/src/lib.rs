@@ -15,6 +15,7 @@ mod glossary;
 mod headline;
 pub mod html;
 pub mod junit;
+mod left_out;
 pub mod markdown;
 mod matrix;
 mod outcomes;

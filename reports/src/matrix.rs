@@ -203,6 +203,7 @@ mod tests {
             clients: vec![],
             expectations: vec![],
             cases: cases.collect(),
+            left_out: vec![],
             summary: Summary::default(),
         }
     }

@@ -6,6 +6,7 @@ mod table;
 use crate::digest::{self, Group};
 use crate::discovery;
 use crate::headline::Headline;
+use crate::left_out;
 use crate::matrix::{Matrix, matrices};
 use crate::outcomes::{self, Junit, State};
 use crate::software::{compare, disagreement};
@@ -48,6 +49,7 @@ pub fn summary(results: &Results) -> String {
     notes(&mut page, results);
     reasons(&mut page, results, State::Inconclusive, "Inconclusive");
     reasons(&mut page, results, State::Unsupported, "Declared unsupported");
+    not_asked(&mut page, results);
     expectations(&mut page, results);
     answer(&mut page, results);
     page.text()
@@ -198,6 +200,17 @@ fn reasons(page: &mut Page, results: &Results, state: State, heading: &str) {
         {
             page.line(&format!("    {}", clean(&case.reproduce)));
         }
+    }
+}
+
+/// What is not planned, as other cells show the same.
+fn not_asked(page: &mut Page, results: &Results) {
+    if results.left_out.is_empty() {
+        return;
+    }
+    page.heading("Left out, as other cells show the same", "");
+    for it in &results.left_out {
+        page.hanging("  ", 4, &format!("{}: {}", clean(&it.scenario), left_out::line(it)));
     }
 }
 

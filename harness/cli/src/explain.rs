@@ -8,7 +8,7 @@ use crate::catalogue::{Catalogue, KnownTarget};
 use crate::exit::{Exit, Failure};
 use crate::files::RunFolder;
 use crate::names;
-use model::plan::expand;
+use model::plan::{Expansion, expansion};
 use model::results::Status;
 use model::{CaseResult, PlannedCase};
 use std::fmt::Write as _;
@@ -114,7 +114,7 @@ fn remedies(page: &mut String, texts: &Texts, topic: &str, targets: &[&KnownTarg
 
 /// A case: what it is about, what should happen, and with a run what happened.
 fn case(args: &ExplainArgs, catalogue: &Catalogue, texts: &Texts) -> Result<String, Failure> {
-    let all = expand(&catalogue.scenarios, &catalogue.targets());
+    let Expansion { cases: all, left_out } = expansion(&catalogue.scenarios, &catalogue.targets());
     let seen = match &args.run {
         Some(run) => {
             let (folder, plan) = RunFolder::open(run)?;
@@ -128,6 +128,9 @@ fn case(args: &ExplainArgs, catalogue: &Catalogue, texts: &Texts) -> Result<Stri
     if planned.is_none() && observed.is_none() {
         if let Some(page) = messages::message(&catalogue.software, &args.what) {
             return Ok(page);
+        }
+        if let Some(cell) = left_out.iter().find(|cell| cell.case.id.as_str() == args.what) {
+            return Ok(format!("{cell}\n"));
         }
         let known = judge::rules()
             .map(|rule| rule.id)

@@ -6,7 +6,10 @@ use crate::exit::Failure;
 use crate::interposed;
 use crate::names;
 use model::discovery::plan_discovery;
-use model::plan::{PROBE, PlannedTarget, expand, plan_client_expectations, plan_expectations};
+use model::plan::{
+    Expansion, LeftOut, LeftOutCell, PROBE, PlannedTarget, expansion, plan_client_expectations,
+    plan_expectations,
+};
 use model::results::{RunInfo, SCHEMA};
 use model::target::TargetKind;
 use model::{CaseId, Plan, PlannedCase, Software, Target};
@@ -45,7 +48,9 @@ pub(crate) fn select(
     engine: Result<(), &str>,
     run: RunInfo,
 ) -> Result<Selection, Failure> {
-    let mut everything = expand(&catalogue.scenarios, &catalogue.targets());
+    let targets_there = catalogue.targets();
+    let Expansion { cases: mut everything, left_out: excepted } =
+        expansion(&catalogue.scenarios, &targets_there);
     let directory = args.common.scenarios_dir.as_ref();
     let directory = directory.map(|directory| format!("--scenarios {}", directory.display()));
     for case in &mut everything {
@@ -56,40 +61,49 @@ pub(crate) fn select(
             case.reproduce = format!("countersign run {} --case {}", options.join(" "), case.id);
         }
     }
-    // What an expectation is about does not depend on which scenarios this run reads.
-    let known = [everything.as_slice(), &catalogue.built_in_cases].concat();
     let (wanted, omitted): (Vec<&KnownTarget>, Vec<(PlannedTarget, String)>) =
         targets(&args.target, &args.common.case, catalogue, engine);
-    let cases: Vec<PlannedCase> = everything
-        .iter()
-        .filter(|case| wanted.iter().any(|known| known.target.id == case.target))
-        .filter(|case| args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
-        .filter(|case| match &catalogue.made {
-            // Of the client that is named it is the one that is set so.
-            Some(made) => made.id == case.client.id,
-            None => args.client.is_empty() || args.client.contains(&case.client.id),
-        })
-        .filter(|case| is_driven(case, args, catalogue, engine.is_ok()))
-        .filter(|case| {
-            args.common.case.is_empty() || args.common.case.iter().any(|id| id == case.id.as_str())
-        })
-        .cloned()
-        .collect();
-    if let Some(id) =
-        args.common.case.iter().find(|id| !everything.iter().any(|case| case.id.as_str() == *id))
-    {
-        let near = names::nearest(id, everything.iter().map(|case| case.id.as_str()));
-        let near = near.map(|near| format!("; the nearest is\n  {near}")).unwrap_or_default();
-        return Err(Failure::empty(format!(
-            "there is no case `{id}`{near}\n`countersign list cases` shows all"
-        )));
+    let is_selected = |case: &PlannedCase| {
+        wanted.iter().any(|known| known.target.id == case.target)
+            && (args.scenarios.is_empty() || args.scenarios.contains(&case.scenario))
+            && match &catalogue.made {
+                // Of the client that is named it is the one that is set so.
+                Some(made) => made.id == case.client.id,
+                None => args.client.is_empty() || args.client.contains(&case.client.id),
+            }
+            && is_driven(case, args, catalogue, engine.is_ok())
+            && (args.common.case.is_empty() || args.common.case.iter().any(|id| id == case.id.as_str()))
+    };
+    let selected: Vec<bool> = everything.iter().map(is_selected).collect();
+    for id in &args.common.case {
+        check_case(id, &everything, &excepted)?;
     }
-    interposed::check_names(cases.iter())?;
-    if cases.is_empty() {
+    let cases =
+        || everything.iter().zip(&selected).filter_map(|(case, is_selected)| is_selected.then_some(case));
+    interposed::check_names(cases())?;
+    if cases().next().is_none() {
         return Err(Failure::empty(
             "the filters select no case: `countersign list cases` shows all there are",
         ));
     }
+    let planned: Vec<&Target> = wanted
+        .iter()
+        .map(|known| &known.target)
+        .filter(|target| cases().any(|case| case.target == target.id))
+        .collect();
+    // What an expectation is about does not depend on which scenarios this run reads.
+    let known: Vec<&PlannedCase> = everything.iter().chain(&catalogue.built_in_cases).collect();
+    let mut expectations: Vec<_> =
+        planned.iter().flat_map(|target| plan_expectations(target, &known)).collect();
+    for software in catalogue.software.iter().map(|known| &known.software) {
+        let driven = |case: &PlannedCase| case.software.as_ref().is_some_and(|it| it.id == software.id);
+        if cases().any(driven) {
+            expectations.extend(plan_client_expectations(software, &planned, &known));
+        }
+    }
+    let left_out_here = LeftOut::count(excepted.iter().filter(|cell| is_selected(&cell.case)));
+    let cases: Vec<PlannedCase> =
+        everything.into_iter().zip(selected).filter_map(|(case, it)| it.then_some(case)).collect();
     let shard: Vec<CaseId> = match args.shard {
         None => cases.iter().map(|case| case.id.clone()).collect(),
         // Every N-th case, not a block: cases of one server stay spread over all shards.
@@ -100,19 +114,6 @@ pub(crate) fn select(
             "this shard of {} cases is empty: use fewer shards",
             cases.len()
         )));
-    }
-    let planned: Vec<&Target> = wanted
-        .iter()
-        .map(|known| &known.target)
-        .filter(|target| cases.iter().any(|case| case.target == target.id))
-        .collect();
-    let mut expectations: Vec<_> =
-        planned.iter().flat_map(|target| plan_expectations(target, &known)).collect();
-    for software in catalogue.software.iter().map(|known| &known.software) {
-        let driven = |case: &PlannedCase| case.software.as_ref().is_some_and(|it| it.id == software.id);
-        if cases.iter().any(driven) {
-            expectations.extend(plan_client_expectations(software, &planned, &known));
-        }
     }
     let plan = Plan {
         schema: SCHEMA,
@@ -126,10 +127,24 @@ pub(crate) fn select(
             .collect(),
         texts: catalogue.texts(&cases),
         expectations,
+        left_out: left_out_here,
         cases,
         shard,
     };
     Ok(Selection { plan, omitted, omitted_clients: left_out(args, catalogue, engine) })
+}
+
+/// Fails where there is no case `id`: says where it would be seen, or what was meant.
+fn check_case(id: &str, everything: &[PlannedCase], excepted: &[LeftOutCell<'_>]) -> Result<(), Failure> {
+    if everything.iter().any(|case| case.id.as_str() == id) {
+        return Ok(());
+    }
+    if let Some(cell) = excepted.iter().find(|cell| cell.case.id.as_str() == id) {
+        return Err(Failure::empty(cell.to_string()));
+    }
+    let near = names::nearest(id, everything.iter().map(|case| case.id.as_str()));
+    let near = near.map(|near| format!("; the nearest is\n  {near}")).unwrap_or_default();
+    Err(Failure::empty(format!("there is no case `{id}`{near}\n`countersign list cases` shows all")))
 }
 
 /// Whether the case's client is one that this run drives, where it is one that people run: what is named is, and without a

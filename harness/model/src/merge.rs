@@ -2,7 +2,7 @@
 
 use crate::case::CaseId;
 use crate::outcome::Verdict;
-use crate::plan::{Plan, PlannedCase, PlannedTarget};
+use crate::plan::{LeftOut, Plan, PlannedCase, PlannedTarget};
 use crate::results::{CaseResult, TargetResult, TargetState};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,6 +192,7 @@ fn add(
             None => into.plan.expectations.push(planned),
         }
     }
+    LeftOut::extend(&mut into.plan.left_out, part.plan.left_out);
     into.plan.texts.extend(part.plan.texts);
     for target in part.plan.targets {
         if !into.plan.targets.iter().any(|known| known.id == target.id) {

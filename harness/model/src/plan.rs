@@ -2,9 +2,11 @@
 
 mod cells;
 mod expectations;
+mod left_out;
 
 pub(crate) use cells::cells;
 pub use expectations::{plan_client_expectations, plan_expectations};
+pub use left_out::{LeftOut, LeftOutCell};
 
 use crate::case::{Axes, CaseId};
 use crate::discovery::PlannedDiscovery;
@@ -193,6 +195,9 @@ pub struct Plan {
     pub texts: PlannedTexts,
     /// The known deviations of these targets.
     pub expectations: Vec<PlannedExpectation>,
+    /// What was not planned, as other cases show the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Every selected case in order, all shards.
     pub cases: Vec<PlannedCase>,
     /// The cases of this shard.
@@ -214,29 +219,56 @@ impl Plan {
     }
 }
 
+/// What becomes of the cells of scenarios on targets.
+#[derive(Debug, Clone, Default)]
+pub struct Expansion<'s> {
+    /// The cases.
+    pub cases: Vec<PlannedCase>,
+    /// The cells that are none.
+    pub left_out: Vec<LeftOutCell<'s>>,
+}
+
 /// Every case of `scenarios` on `targets`: scenarios and targets in the order given, axes by name, values in the order
 /// in which the scenario lists them. Without those that a scenario excepts, where the target can show the same in another.
 #[must_use]
 pub fn expand(scenarios: &[Scenario], targets: &[Target]) -> Vec<PlannedCase> {
-    let mut all = Vec::new();
+    expansion(scenarios, targets).cases
+}
+
+/// The same, and what was left out.
+#[must_use]
+pub fn expansion<'s>(scenarios: &'s [Scenario], targets: &[Target]) -> Expansion<'s> {
+    let mut all = Expansion::default();
     for scenario in scenarios {
         for target in targets {
-            let mut cases: Vec<PlannedCase> =
-                cells(scenario).into_iter().map(|cell| planned(scenario, target, cell)).collect();
+            let cases = cells(scenario).into_iter().map(|cell| planned(scenario, target, cell));
             // What can be had on a server that is somebody's is seen when it is there.
-            if !scenario.except.is_empty() && target.kind != TargetKind::External {
-                let can_be_had: BTreeSet<Axes> = cases
-                    .iter()
-                    .filter(|case| case.unsupported.is_none())
-                    .map(|case| case.axes.clone())
-                    .collect();
-                cases
-                    .retain(|case| !scenario.instead_of(&case.axes).any(|other| can_be_had.contains(&other)));
+            if scenario.except.is_empty() || target.kind == TargetKind::External {
+                all.cases.extend(cases);
+            } else {
+                all.without_excepted(scenario, cases.collect());
             }
-            all.append(&mut cases);
         }
     }
     all
+}
+
+impl<'s> Expansion<'s> {
+    /// Takes the cases of a scenario on a target.
+    fn without_excepted(&mut self, scenario: &'s Scenario, cases: Vec<PlannedCase>) {
+        let supported = cases.iter().filter(|case| case.unsupported.is_none());
+        let can_be_had: BTreeSet<Axes> = supported.map(|case| case.axes.clone()).collect();
+        for case in cases {
+            let other = scenario.instead_of(&case.axes).find(|(_, other)| can_be_had.contains(other));
+            match other {
+                None => self.cases.push(case),
+                Some((except, other)) => {
+                    let instead = CaseId::new(&case.scenario, &other, &case.target);
+                    self.left_out.push(LeftOutCell { case, instead, except });
+                }
+            }
+        }
+    }
 }
 
 fn planned(scenario: &Scenario, target: &Target, cell: CellValues) -> PlannedCase {
@@ -447,7 +479,7 @@ when = { dialect = "2.1" }
         let about = of("d").filter(|case| case.unsupported.as_deref() == Some("no ECHO"));
         assert!(about.clone().all(|case| case.axes["dialect"] == "2.1") && about.count() == 2);
 
-        let planned = plan_expectations(&target, &all);
+        let planned = plan_expectations(&target, &all.iter().collect::<Vec<_>>());
         assert_eq!(planned.iter().map(|p| p.matches).collect::<Vec<_>>(), [4, 0]);
     }
 }

@@ -5,7 +5,7 @@ use crate::discovery::Discovery;
 use crate::expectation::{Condition, ExpectationState, ExpectedOutcome};
 use crate::frame::Frame;
 use crate::outcome::{CheckLevel, Finding, Outcome, Verdict};
-use crate::plan::{Plan, PlannedCase};
+use crate::plan::{LeftOut, Plan, PlannedCase};
 use crate::software::SoftwareResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -224,6 +224,9 @@ pub struct Results {
     pub expectations: Vec<ExpectationResult>,
     /// Every planned case.
     pub cases: Vec<CaseResult>,
+    /// What was not planned, as other cases show the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// How many cases have each verdict.
     pub summary: Summary,
 }
@@ -302,7 +305,8 @@ impl Results {
         }
         known.sort_by(|a, b| a.id.cmp(&b.id));
         let expectations = expectations(plan, &cases);
-        Self::put_together(plan.run.clone(), known, expectations, cases)
+        let results = Self::put_together(plan.run.clone(), known, expectations, cases);
+        Self { left_out: plan.left_out.clone(), ..results }
     }
 
     /// The same with what became of the clients that people run; those later in the list replace earlier ones with the same id.
@@ -326,8 +330,9 @@ impl Results {
         cases: Vec<CaseResult>,
     ) -> Self {
         let summary = Summary::of(&cases);
-        let clients = Vec::new();
-        let mut results = Self { schema: SCHEMA, run, targets, clients, expectations, cases, summary };
+        let (clients, left_out) = (Vec::new(), Vec::new());
+        let mut results =
+            Self { schema: SCHEMA, run, targets, clients, expectations, cases, left_out, summary };
         let statuses: Vec<Status> = results.cases.iter().map(|case| results.status(case)).collect();
         for (case, status) in results.cases.iter_mut().zip(statuses) {
             case.status = status;

@@ -286,6 +286,7 @@ mod tests {
             clients: vec![],
             expectations: vec![],
             cases,
+            left_out: vec![],
             summary: Summary::default(),
         };
         KillMatrix::of(&results, RULES, DEFECTS)

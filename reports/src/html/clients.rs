@@ -2,6 +2,7 @@
 
 use crate::connect::{Column, Gets, Table, seen, tables};
 use crate::glossary::Glossary;
+use crate::left_out;
 use crate::outcomes::{Look, State, cell_word};
 use crate::text::clean;
 use model::Results;
@@ -15,6 +16,8 @@ pub(super) struct Clients {
     pub(super) rows: Vec<(String, Vec<Option<Cell>>)>,
     /// Why the target cannot be set to other policies.
     pub(super) without: Vec<String>,
+    /// What it does not ask, and where the same is seen.
+    pub(super) left_out: Vec<String>,
     /// Whether it is what the reader came for.
     pub(super) open: bool,
 }
@@ -47,6 +50,7 @@ pub(super) fn clients(results: &Results, glossary: &Glossary) -> Vec<Clients> {
             columns: table.columns.iter().map(Column::words).collect(),
             rows: table.clients.iter().enumerate().map(row).collect(),
             without: table.without.clone(),
+            left_out: left_out::of_scenario(results, table.scenario),
             open: table.scenario == first && table.has_account(),
         }
     };

@@ -1,6 +1,7 @@
 //! Matrices as tables, by scenario.
 
 use crate::glossary::Glossary;
+use crate::left_out;
 use crate::matrix::{Matrix, matrices};
 use crate::outcomes::{Look, State, cell_word};
 use crate::software;
@@ -47,6 +48,8 @@ pub(super) struct Scenario {
     pub(super) about: String,
     /// Whether it is folded out: what the policies of both sides lead to, and whatever needs a look.
     pub(super) open: bool,
+    /// What it does not ask, and where the same is seen.
+    pub(super) left_out: Vec<String>,
     pub(super) grids: Vec<Grid>,
 }
 
@@ -70,6 +73,7 @@ pub(super) fn scenarios(results: &Results, glossary: &Glossary) -> Vec<Scenario>
                 title: glossary.scenarios.get(matrix.scenario).map(|it| clean(it)).unwrap_or_default(),
                 about: states.collect::<Vec<_>>().join(", "),
                 open: wrong || ["client", "server.signing"].iter().all(|it| matrix.column_axes.contains(it)),
+                left_out: left_out::of_scenario(results, matrix.scenario),
                 grids: Vec::new(),
                 name,
             });

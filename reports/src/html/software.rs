@@ -2,6 +2,7 @@
 
 use crate::connect::Gets;
 use crate::glossary::Glossary;
+use crate::left_out;
 use crate::outcomes::{Look, State, cell_word};
 use crate::software::{self, Comparison, Fault, compare, fared, saw, setting, tables};
 use crate::story;
@@ -29,6 +30,8 @@ pub(super) struct Table {
     pub(super) faults: bool,
     pub(super) clients: Vec<String>,
     pub(super) servers: Vec<Server>,
+    /// What it does not ask, and where the same is seen.
+    pub(super) left_out: Vec<String>,
     pub(super) open: bool,
 }
 
@@ -131,6 +134,7 @@ fn table(
         faults: table.faults,
         clients: table.clients.iter().map(|it| clean(glossary.client(it))).collect(),
         servers,
+        left_out: left_out::of_scenario(results, table.scenario),
         open: first || table.cases().any(|case| State::of(case) == State::Deviates),
     }
 }

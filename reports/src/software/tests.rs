@@ -39,6 +39,7 @@ fn results(cases: Vec<CaseResult>) -> Results {
         clients: vec![],
         expectations: vec![],
         cases,
+        left_out: vec![],
         summary: Summary::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 use model::discovery::{Capability, Discovery};
 use model::outcome::{As, By, Kind, Why};
+use model::plan::LeftOut;
 use model::results::{ExpectationResult, RunInfo, SCHEMA, Status, Summary, TargetResult, TargetState};
 use model::selftest::{DefectLine, KillMatrix, RuleLine};
 use model::software::{Did, Ended, Means, Setting, SoftwareResult};
@@ -443,7 +444,14 @@ pub(crate) fn many_software(number: usize) -> Results {
 /// Results that hold every state there is.
 pub(crate) fn sample() -> Results {
     let cases = [embedded(), appliance(), tamper()].concat();
-    of(cases)
+    let left_out = LeftOut {
+        scenario: TAMPER.to_owned(),
+        when: serde_json::from_str(r#"{ "attack": ["flip-bit"], "client": "not-required" }"#).unwrap(),
+        instead: [("client".to_owned(), "required".to_owned())].into(),
+        why: format!("a signature is a signature {HOSTILE}"),
+        cells: [("embedded".to_owned(), 2), ("nas".to_owned(), 3)].into(),
+    };
+    Results { left_out: vec![left_out], ..of(cases) }
 }
 
 /// Results with nothing in them but `cases`, and the targets and expectations of the sample.
@@ -512,6 +520,7 @@ pub(crate) fn of(cases: Vec<CaseResult>) -> Results {
                 ExpectationState::NotRun,
             ),
         ],
+        left_out: vec![],
         summary: Summary {
             conforms: number(Verdict::Conforms),
             deviates: number(Verdict::Deviates),

@@ -50,6 +50,29 @@ fn a_scenario_of_ones_own_runs() {
     assert_eq!(bench.results("r").cases[0].id.as_str(), "own/dialect=2.1@embedded");
 }
 
+/// A case that its scenario leaves out, and the one that shows the same.
+const LEFT_OUT: &str = "smb2-tamper/algorithm=hmac-sha256,client=not-required,deviation=signature-byte-3,dialect=2.1,\
+                        server.signing=not-required@embedded";
+const SHOWN_BY: &str = "countersign run --case smb2-tamper/algorithm=hmac-sha256,client=not-required,\
+                        deviation=signature-byte-3,dialect=2.1,server.signing=required@embedded";
+
+#[test]
+fn what_a_scenario_leaves_out_is_said_with_where_the_same_is_seen() {
+    let bench = Bench::new();
+    let ended = bench.run(&["explain", LEFT_OUT]);
+    assert!(ended.status == 0 && ended.stdout.contains(SHOWN_BY), "{}{}", ended.stdout, ended.stderr);
+
+    let ended = bench.run(&["run", "smb2-tamper", "--target", "embedded", "--shard", "1/50", "--out", "r"]);
+    assert!(ended.stdout.contains("deviation=signature-byte-0, signature-byte-1,"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("server.signing=required shows the same"), "{}", ended.stdout);
+    let results = bench.results("r");
+    let [left_out] = results.left_out.as_slice() else { panic!("{:?}", results.left_out) };
+    let in_plan = bench.run(&["list", "cases", "--json"]).stdout.matches("\"smb2-tamper/").count() as u64;
+    assert!(left_out.total() > 100 && in_plan > left_out.total(), "{left_out:?}");
+    let page = fs::read_to_string(bench.path("r/report.html")).unwrap();
+    assert!(page.contains("<li>left out: "), "the report does not say it");
+}
+
 #[rstest]
 #[case(&["run", "--case", "smb2-policy/dialect=3.1.1@embedded"], "the nearest is")]
 #[case(&["run", "smb2-guest", "--case",
@@ -57,6 +80,7 @@ fn a_scenario_of_ones_own_runs() {
 #[case(&["run", "--target", "embedded", "--case",
     "smb2-policy/algorithm=hmac-sha256,client=required,dialect=2.1,server.signing=required@samba-4.22"], "select no case")]
 #[case(&["run", "--target", "embedded", "--shard", "100000/100000"], "empty")]
+#[case(&["run", "--case", LEFT_OUT], SHOWN_BY)]
 fn a_filter_that_selects_nothing_is_no_success(#[case] args: &[&str], #[case] says: &str) {
     let ended = Bench::new().run(args);
     assert_eq!(ended.status, 4, "{}", ended.stderr);

@@ -60,6 +60,7 @@ fn part(run: &str, guid: &str, measured: &str) -> Part {
             }],
             texts: PlannedTexts::default(),
             expectations: Vec::new(),
+            left_out: Vec::new(),
             shard: cases.iter().map(|case| case.id.clone()).collect(),
             cases,
         },

@@ -7,7 +7,7 @@ use crate::target::Target;
 
 /// How many of `catalogue` each expectation of `target` matches.
 #[must_use]
-pub fn plan_expectations(target: &Target, catalogue: &[PlannedCase]) -> Vec<PlannedExpectation> {
+pub fn plan_expectations(target: &Target, catalogue: &[&PlannedCase]) -> Vec<PlannedExpectation> {
     target
         .expectations
         .iter()
@@ -31,7 +31,7 @@ pub fn plan_expectations(target: &Target, catalogue: &[PlannedCase]) -> Vec<Plan
 pub fn plan_client_expectations(
     software: &Software,
     targets: &[&Target],
-    catalogue: &[PlannedCase],
+    catalogue: &[&PlannedCase],
 ) -> Vec<PlannedExpectation> {
     let mut all = Vec::new();
     for known in &software.expectations {
@@ -112,7 +112,7 @@ mod tests {
         for case in &mut cases {
             case.axes.insert("software".to_owned(), "c".to_owned());
         }
-        let planned = plan_client_expectations(&software, &[&target], &cases);
+        let planned = plan_client_expectations(&software, &[&target], &cases.iter().collect::<Vec<_>>());
         assert_eq!(planned.first().map(|planned| planned.matches), matches);
         if let Some(planned) = planned.first() {
             let about = cases.iter().filter(|case| planned.is_about(&case.scenario, &case.axes));

@@ -36,7 +36,8 @@ fn plan(unsupported: &str, expectations: &str) -> Plan {
             external: None,
         }],
         texts: PlannedTexts::default(),
-        expectations: plan_expectations(&target, &cases),
+        expectations: plan_expectations(&target, &cases.iter().collect::<Vec<_>>()),
+        left_out: Vec::new(),
         shard: cases.iter().map(|case| case.id.clone()).collect(),
         cases,
     }

@@ -30,9 +30,9 @@ impl Except {
 
 impl Scenario {
     /// The cells that show the same as the one with these axes, which is left out where one of them can be had.
-    pub(crate) fn instead_of<'a>(&'a self, axes: &'a Axes) -> impl Iterator<Item = Axes> + 'a {
+    pub(crate) fn instead_of<'s>(&'s self, axes: &Axes) -> impl Iterator<Item = (&'s Except, Axes)> {
         let all = self.except.iter().filter(|except| except.when.matches(&self.id, axes));
-        all.map(|except| except.other(axes))
+        all.map(|except| (except, except.other(axes)))
     }
 
     /// What an exception lacks; one that leaves nothing out is a mistake.
@@ -67,7 +67,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::expand;
+    use crate::plan::{Expansion, LeftOut, expand, expansion};
     use crate::target::{Target, TargetKind};
 
     const SCENARIO: &str = r#"
@@ -111,6 +111,32 @@ do = "session-setup"
         assert_eq!(of(&never), all, "what shows the same is never seen on this one");
         let external = Target { kind: TargetKind::External, ..target(TARGET) };
         assert_eq!(of(&external), all, "what a server can do that is somebody's is not known beforehand");
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_and_says_where_the_same_is_seen() {
+        const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = []\n\
+            [shares]\nshare = \"share\"\nguest = \"guest\"\n";
+        let scenarios = [parse(SCENARIO).unwrap()];
+        let targets = ["t", "u"].map(|id| Target::parse(id, TARGET, "").unwrap());
+        let Expansion { cases, left_out } = expansion(&scenarios, &targets);
+        let said: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said[0],
+            "the case `s/client=not-required,server.signing=not-required@t` is left out, as another shows the same:\n\
+             w\n  countersign run --case s/client=not-required,server.signing=required@t"
+        );
+        assert!(left_out.iter().all(|cell| cases.iter().any(|case| case.id == cell.instead)));
+
+        let here = LeftOut::count(left_out.iter().filter(|cell| cell.case.target == "t"));
+        let mut all = here.clone();
+        // Shards have the same plan; another run has other targets.
+        LeftOut::extend(&mut all, here);
+        assert_eq!(all.iter().map(LeftOut::total).collect::<Vec<_>>(), [1]);
+        LeftOut::extend(&mut all, LeftOut::count(&left_out));
+        let [one] = all.as_slice() else { panic!("one exception is one entry") };
+        assert_eq!((one.scenario.as_str(), one.why.as_str(), one.total()), ("s", "w", 2));
+        assert_eq!(one.cells, [("t".to_owned(), 1), ("u".to_owned(), 1)].into());
     }
 
     #[test]
