@@ -20,7 +20,7 @@ pub(crate) struct CommonArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// How many cases run at the same time
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
 
     /// From which level on an unexpected finding fails the run

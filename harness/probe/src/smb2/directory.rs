@@ -79,6 +79,9 @@ impl Client<'_> {
         let Some(watched) = self.watched("cancel", recorder).await? else { return Ok(()) };
         let sent = self.watch(&watched, recorder).await?;
         let async_id = self.interim(&sent, recorder).await?;
+        // A server can have something left to do once that is on its way: ksmbd of 7.2 makes the request one that can be
+        // cancelled only then, and a CANCEL right behind it can find nothing and is lost.
+        self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
         self.deviation = deviation;
         self.cancel(&sent, async_id, recorder).await?;
         if deviation.is_some() {
