@@ -71,6 +71,32 @@ async fn a_good_server_that_goes_away_after_n_messages() {
     }
 }
 
+/// Answers to requests that are under way at the same time come in any order, and any of them can be the one that does not come.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_kept_back_is_missed_in_whatever_order_the_others_come() {
+    let bench = Bench::new().await;
+    let case = bench.case("smb2-attacks-drop", "attack=drop-response,dialect=3.0");
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let server = bench.server(&case).await;
+        let mut echoes: Vec<Vec<u8>> = Vec::new();
+        let between = proxy(server.address, move |_, bytes| {
+            let is_echo = Header::parse(&bytes[4..]).unwrap().command == Command::ECHO;
+            if !is_echo || echoes.len() == order.len() {
+                return Pass::On(bytes);
+            }
+            echoes.push(bytes);
+            let complete = echoes.len() == order.len();
+            // What would come first is the one that is kept back.
+            let pass = |at: &usize| if complete { echoes[*at].clone() } else { Vec::new() };
+            Pass::On(order.iter().skip(1).flat_map(pass).collect())
+        })
+        .await;
+        let recorded = bench.record(&case, &bench.endpoint(between.address, Some(&server)), PATIENT).await;
+        let problem = recorded.sidecar.problem.unwrap_or_default();
+        assert!(problem.contains("a request was not answered, and later ones were"), "{order:?}: {problem}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_server_that_says_nothing_more_after_n_messages() {
     let bench = Bench::new().await;

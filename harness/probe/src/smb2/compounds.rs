@@ -7,8 +7,8 @@ use crate::Stop;
 use evidence::Recorder;
 use model::scenario::Expect;
 use smb::wire::{
-    self, Body, CloseRequest, EchoRequest, FileId, Flags, Header, InfoType, QueryInfoRequest, ReadRequest,
-    compound_signed,
+    self, Body, CloseRequest, Command, EchoRequest, FileId, Flags, Header, InfoType, QueryInfoRequest,
+    ReadRequest, compound_signed,
 };
 
 /// Requests that make up one message.
@@ -69,19 +69,26 @@ impl Client<'_> {
         for _ in 0..3 {
             sent.push(self.send(&EchoRequest::default(), recorder).await?);
         }
-        // The last ones first: where the first one's answer does not come, another request and its answer prove that.
-        for header in sent.iter().skip(1) {
-            self.answer(header, recorder).await?;
+        // Answers come in any order, and it is the first one that somebody keeps back, whichever that is.
+        let deadline = self.context.link.deadline();
+        while sent.len() > 1 {
+            match sent.iter().position(|header| self.inbox.has_final(header.message_id)) {
+                Some(at) => {
+                    self.answer(&sent.remove(at), recorder).await?;
+                }
+                None => self.fetch(deadline, Command::ECHO, recorder).await?,
+            }
         }
-        let Some(first) = sent.first() else { return Ok(()) };
-        if !self.inbox.has_final(first.message_id) {
+        // Where the last one does not come, another request and its answer prove that.
+        let Some(last) = sent.pop() else { return Ok(()) };
+        if !self.inbox.has_final(last.message_id) {
             self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
         }
-        // Answers come in any order: only where somebody is there to keep it back is it not waited for.
-        if !self.inbox.has_final(first.message_id) && self.context.case.expect == Expect::Noticed {
+        // Only where somebody is there to keep it back is it not waited for.
+        if !self.inbox.has_final(last.message_id) && self.context.case.expect == Expect::Noticed {
             return Err(Stop::GivesUp("the client gave up: a request was not answered, and later ones were"));
         }
-        self.answer(first, recorder).await?;
+        self.answer(&last, recorder).await?;
         Ok(())
     }
 

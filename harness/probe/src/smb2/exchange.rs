@@ -244,7 +244,7 @@ impl Client<'_> {
     }
 
     /// Takes in the next message of the server while an answer to `asked` is awaited.
-    async fn fetch(
+    pub(super) async fn fetch(
         &mut self,
         deadline: Instant,
         asked: Command,
