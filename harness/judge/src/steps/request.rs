@@ -273,13 +273,13 @@ pub(super) fn begin(requests: &[Request<'_>], step: &Step) -> bool {
 const fn sequence(step: &Step) -> Option<&'static [Command]> {
     use Command as C;
     Some(match step.action {
-        // The answer to the first ECHO says that the request can be cancelled, the one to the second that the broken CANCEL was
-        // dealt with; then there is a change to report.
+        // The answer to the QUERY_INFO says that the request can be cancelled, the one to the ECHO that the broken CANCEL was dealt
+        // with; then there is a change to report.
         Action::Cancel if step.deviate.is_some() => &[
             C::CREATE,
             C::CREATE,
             C::CHANGE_NOTIFY,
-            C::ECHO,
+            C::QUERY_INFO,
             C::CANCEL,
             C::ECHO,
             C::CREATE,
@@ -299,7 +299,9 @@ const fn sequence(step: &Step) -> Option<&'static [Command]> {
         Action::ChangeNotify => {
             &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::CREATE, C::CLOSE, C::CLOSE, C::CLOSE]
         }
-        Action::Cancel => &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::ECHO, C::CANCEL, C::CLOSE, C::CLOSE],
+        Action::Cancel => {
+            &[C::CREATE, C::CREATE, C::CHANGE_NOTIFY, C::QUERY_INFO, C::CANCEL, C::CLOSE, C::CLOSE]
+        }
         Action::OplockBreak | Action::LeaseBreak => {
             &[C::CREATE, C::CREATE, C::OPLOCK_BREAK, C::CLOSE, C::CLOSE]
         }

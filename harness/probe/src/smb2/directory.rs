@@ -4,13 +4,14 @@
 use super::Client;
 use super::deviate;
 use super::exchange::Sign;
-use super::steps::own_file;
+use super::steps::{FILE_STANDARD_INFORMATION, own_file};
 use crate::Stop;
 use evidence::Recorder;
 use model::{Deviation, NtStatus};
 use smb::wire::{
     AccessMask, ChangeNotifyRequest, CloseRequest, CompletionFilter, CreateDisposition, CreateOptions,
-    CreateRequest, CreateResponse, EchoRequest, FileId, Header, ImpersonationLevel, ShareAccess, utf16,
+    CreateRequest, CreateResponse, EchoRequest, FileId, Header, ImpersonationLevel, InfoType,
+    QueryInfoRequest, ShareAccess, utf16,
 };
 
 /// How many bytes of changes the client takes.
@@ -80,8 +81,16 @@ impl Client<'_> {
         let sent = self.watch(&watched, recorder).await?;
         let async_id = self.interim(&sent, recorder).await?;
         // A server can have something left to do once that is on its way: ksmbd of 7.2 makes the request one that can be
-        // cancelled only then, and a CANCEL right behind it can find nothing and is lost.
-        self.exchange(&EchoRequest::default(), Sign::AsSession, recorder).await?;
+        // cancelled only then, and a CANCEL right behind it can find nothing and is lost. Not an ECHO, which ksmbd of 6.12 answers
+        // unsigned.
+        let anything = QueryInfoRequest {
+            info_type: InfoType::FILE,
+            file_info_class: FILE_STANDARD_INFORMATION,
+            output_buffer_length: MAX_CHANGES,
+            file_id: watched.deletes,
+            ..Default::default()
+        };
+        self.exchange(&anything, Sign::AsSession, recorder).await?;
         self.deviation = deviation;
         self.cancel(&sent, async_id, recorder).await?;
         if deviation.is_some() {
