@@ -7,8 +7,8 @@ use model::software::{Ended, Said};
 use probe::Endpoint;
 use std::time::Duration;
 
-/// How long a client in this process may take.
-const TIME: Duration = Duration::from_secs(10);
+/// How long a client in this process may take: longer than one waits by itself, as smb-rs does for ten seconds.
+const TIME: Duration = Duration::from_secs(20);
 
 /// Drives it through a recorder on a port of this machine.
 pub(super) async fn run(
