@@ -15,7 +15,7 @@ use model::{Algorithm, CaseResult, Dialect, Outcome, Results};
 /// The axis that names the client.
 const CLIENT: &str = "profile";
 /// The axis that says what it logs on with.
-const LOGIN: &str = "login";
+pub(crate) const LOGIN: &str = "login";
 /// What is said where there is no such axis.
 const ACCOUNT: &str = "user";
 

@@ -9,6 +9,17 @@ pub(crate) fn of_scenario(results: &Results, scenario: &str) -> Vec<String> {
     results.left_out.iter().filter(|it| it.scenario == scenario).map(line).collect()
 }
 
+/// The same for a table: of one target, and of one way to log on.
+pub(crate) fn of_table(
+    results: &Results,
+    scenario: &str,
+    target: &str,
+    (axis, word): (&str, &str),
+) -> Vec<String> {
+    let all = results.left_out.iter().filter(|it| it.scenario == scenario);
+    all.filter_map(|it| it.within(target, axis, word)).map(|it| line(&it)).collect()
+}
+
 /// How many, which, and where the same is seen.
 pub(crate) fn line(left_out: &LeftOut) -> String {
     let total = usize::try_from(left_out.total()).unwrap_or(usize::MAX);

@@ -64,7 +64,7 @@ fn scenarios(catalogue: &Catalogue) -> Vec<Row> {
             let except = scenario
                 .except
                 .iter()
-                .map(|it| json!({ "when": it.when.to_string(), "instead": it.instead, "why": it.why }));
+                .map(|it| json!({ "when": it.when, "instead": it.instead, "why": it.why }));
             let value = json!({
                 "id": scenario.id, "title": scenario.title, "cites": scenario.cites,
                 "except": except.collect::<Vec<_>>(),

@@ -1,6 +1,6 @@
 //! Who can connect, as tables: clients in rows, what the server is set to in columns.
 
-use crate::connect::{Column, Gets, Table, seen, tables};
+use crate::connect::{Column, Gets, LOGIN, Table, seen, tables};
 use crate::glossary::Glossary;
 use crate::left_out;
 use crate::outcomes::{Look, State, cell_word};
@@ -50,7 +50,7 @@ pub(super) fn clients(results: &Results, glossary: &Glossary) -> Vec<Clients> {
             columns: table.columns.iter().map(Column::words).collect(),
             rows: table.clients.iter().enumerate().map(row).collect(),
             without: table.without.clone(),
-            left_out: left_out::of_scenario(results, table.scenario),
+            left_out: left_out::of_table(results, table.scenario, table.target, (LOGIN, table.login)),
             open: table.scenario == first && table.has_account(),
         }
     };

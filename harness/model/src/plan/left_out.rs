@@ -70,6 +70,14 @@ impl LeftOut {
         self.cells.values().sum()
     }
 
+    /// What of it is about cases on this target that have this word on this axis, or any.
+    #[must_use]
+    pub fn within(&self, target: &str, axis: &str, word: &str) -> Option<Self> {
+        let number = *self.cells.get(target)?;
+        let is_meant = !self.when.is_about(axis) || self.when.names(axis, word);
+        is_meant.then(|| Self { cells: BTreeMap::from([(target.to_owned(), number)]), ..self.clone() })
+    }
+
     /// Takes what another plan left out: of the same cells of the same target once.
     pub(crate) fn extend(all: &mut Vec<Self>, other: Vec<Self>) {
         for one in other {

@@ -85,14 +85,15 @@ why = "w"
 do = "session-setup"
 "#;
 
+    const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = []\n\
+        [shares]\nshare = \"share\"\nguest = \"guest\"\n";
+
     fn parse(text: &str) -> Result<Scenario, String> {
         Scenario::parse("s", "s.toml", text).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_cell_is_left_out_where_the_other_can_be_had() {
-        const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = []\n\
-            [shares]\nshare = \"share\"\nguest = \"guest\"\n";
         const NEVER: &str = "[[unsupported]]\nwhen = { \"server.signing\" = \"required\" }\nwhy = \"w\"\n";
         let scenario = parse(SCENARIO).unwrap();
         let of = |target: &Target| {
@@ -115,8 +116,6 @@ do = "session-setup"
 
     #[test]
     fn what_is_left_out_is_counted_and_says_where_the_same_is_seen() {
-        const TARGET: &str = "title = \"t\"\nkind = \"embedded\"\nsigning-capabilities = []\n\
-            [shares]\nshare = \"share\"\nguest = \"guest\"\n";
         let scenarios = [parse(SCENARIO).unwrap()];
         let targets = ["t", "u"].map(|id| Target::parse(id, TARGET, "").unwrap());
         let Expansion { cases, left_out } = expansion(&scenarios, &targets);
@@ -137,6 +136,11 @@ do = "session-setup"
         let [one] = all.as_slice() else { panic!("one exception is one entry") };
         assert_eq!((one.scenario.as_str(), one.why.as_str(), one.total()), ("s", "w", 2));
         assert_eq!(one.cells, [("t".to_owned(), 1), ("u".to_owned(), 1)].into());
+        let within = |target, axis, word| one.within(target, axis, word).map(|it| it.total());
+        assert_eq!(within("t", "client", "not-required"), Some(1));
+        assert_eq!(within("t", "client", "required"), None);
+        assert_eq!(within("t", "login", "user"), Some(1), "it says nothing of that axis");
+        assert_eq!(within("v", "client", "not-required"), None);
     }
 
     #[test]
